@@ -1,0 +1,112 @@
+"""The one concept: a fine-tuning task is a `Recipe`, a value composed from functions.
+
+This module holds types only. Recipes live in `finetune_core.recipes`, one file each, discovered by name.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from finetune_core.records import Part, Split
+
+Columns = Mapping[str, NDArray[np.float64]]
+"""Sufficient statistics of a report: name to an array of one value per test example (N,), or one row per example (N, K)."""
+
+Metric = Callable[[Columns], float]
+"""A number computed from columns; computing it on resampled rows gives its bootstrap distribution."""
+
+
+class Run(Protocol):
+    """All that a recipe may do to the outside world while it works."""
+
+    @property
+    def workdir(self) -> Path:
+        """A folder of this run alone; what lies in it survives a restart."""
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the vector cache, shared by all runs."""
+
+    @property
+    def seed(self) -> int:
+        """Seeds everything random."""
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Keep one value per name at `step` (>= 0) for the live charts; also a `checkpoint()`."""
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Say how far the work is (0 to 1) and what it is doing now."""
+
+    def checkpoint(self) -> None:
+        """Call at least every 2 s of work. Raises StopRequested or JobCancelled when a person asked for it."""
+
+    def remember(self, **facts: Any) -> None:
+        """Keep JSON values that survive a restart of this run."""
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """The value remembered under `key`, or `default`."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How one system did on one part: one row of sufficient statistics per example.
+
+    `ids` and `groups` have N entries, `columns` N rows each. A row that could not be scored holds NaN in its columns;
+    metrics are computed over the rows that could be, and `num_failed(column)` says how many could not. `details` has one
+    JSON value per example (for retrieval: the ids and scores of its top passages); `facts` says what was done, once
+    (number of passages searched, seconds, engine).
+    """
+
+    system: str
+    ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    columns: Columns
+    details: tuple[Any, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def num_failed(self, column: str) -> int:
+        """The number of rows that hold NaN in `column`."""
+        values = self.columns[column]
+        return int(np.isnan(values).reshape(len(self.ids), -1).any(axis=1).sum()) if self.ids else 0
+
+
+System = Any
+"""Whatever a recipe's `evaluate` and `answer` know how to ask: a retriever, a router, a chat model."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A fine-tuning task.
+
+    - `name`: file name, database value and URL; `title` and `summary` for people; `source`: the paper or guide.
+    - `record`: the kind of example it eats; `config`: a pydantic model, at once form, `--set` and validation.
+    - `headline`: the metric that carries the verdict; `metrics`: every metric by name, each a function of columns.
+    - `train(split, config, run) -> model`.
+    - `systems(config, model, run) -> {name: system}`: all worth scoring side by side; `model` None gives the baselines only.
+    - `evaluate(system, part, config, run) -> Report`.
+    - `answer(system, input, config)` serves the Playground.
+    - `save(model, path)`, `load(path, run) -> model`; `exports`: name to a function (artefact folder, target folder).
+    - `extras`: packages it needs beyond the core, as pip names.
+    """
+
+    name: str
+    title: str
+    summary: str
+    source: str
+    record: type
+    config: type[BaseModel]
+    headline: str
+    metrics: Mapping[str, Metric]
+    train: Callable[[Split[Any], Any, Run], Any]
+    systems: Callable[[Any, Any, Run], dict[str, System]]
+    evaluate: Callable[[System, Part[Any], Any, Run], Report]
+    answer: Callable[..., Any]
+    save: Callable[[Any, Path], None]
+    load: Callable[[Path, Run], Any]
+    exports: Mapping[str, Callable[[Path, Path], None]]
+    extras: Sequence[str] = ()

@@ -1,0 +1,122 @@
+"""The kinds of example that recipes learn from, and the splits they come in."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar
+
+
+class SplitName(StrEnum):
+    """The three parts of a dataset version: learn on one, choose on the second, judge on the third."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class Record(Protocol):
+    """What every kind of example has: an id, and the group that may never straddle two splits."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text that can be retrieved.
+
+    `id` is unique in its corpus; `document` is the id of the document it was cut from (its own id where no document is
+    known); `title` is the heading context, "" if none, and is searched together with the text.
+    """
+
+    id: str
+    text: str
+    document: str
+    title: str = ""
+
+    @property
+    def full_text(self) -> str:
+        """What a model reads: the heading, a newline, the text; only the text where there is no heading."""
+        return f"{self.title}\n{self.text}" if self.title else self.text
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All passages that a question is searched against, in a fixed order, with unique ids."""
+
+    passages: tuple[Passage, ...] = ()
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Passage id to its position in `passages`."""
+        return {passage.id: position for position, passage in enumerate(self.passages)}
+
+    def __len__(self) -> int:
+        return len(self.passages)
+
+    def __iter__(self) -> Iterator[Passage]:
+        return iter(self.passages)
+
+    def __getitem__(self, passage_id: str) -> Passage:
+        return self.passages[self.positions[passage_id]]
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPassages:
+    """A question with the passages that answer it.
+
+    `relevant` maps passage id to grade (1 where relevance is yes or no, higher is better, never 0 or less). `group` is
+    the document of its first passage. `evidence` is the quote in that passage that answers the question and `answer` a
+    short answer, each "" where unknown. `reviewed` tells whether a person accepted it.
+    """
+
+    id: str
+    query: str
+    relevant: dict[str, int]
+    group: str
+    evidence: str = ""
+    answer: str = ""
+    reviewed: bool = False
+
+
+R = TypeVar("R", bound=Record, covariant=True)
+
+
+@dataclass(frozen=True)
+class Part(Generic[R]):
+    """One part of a dataset version: its examples, and the corpus they are searched against (empty for other kinds)."""
+
+    name: SplitName
+    examples: tuple[R, ...]
+    corpus: Corpus = field(default_factory=Corpus)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+@dataclass(frozen=True)
+class Split(Generic[R]):
+    """A dataset version as recipes see it. `fingerprint` is the version's content hash."""
+
+    train: Part[R]
+    validation: Part[R]
+    test: Part[R]
+    fingerprint: str
+
+    def part(self, name: SplitName) -> Part[R]:
+        """The part of that name."""
+        return {SplitName.TRAIN: self.train, SplitName.VALIDATION: self.validation, SplitName.TEST: self.test}[name]
+
+
+def content_id(*parts: str) -> str:
+    """Sixteen hex digits of the SHA-256 of `parts`; equal parts give equal ids, on every machine and at any time."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()[:16]
