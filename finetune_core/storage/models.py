@@ -1,0 +1,89 @@
+"""Rows of tuned models. The files of a model lie in its project's folder; `finetune_core.storage.artefacts` guards them."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
+
+from finetune_core.storage import database
+from finetune_core.storage.tables import job, model
+
+LIVE_STATES = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A tuned model: what it is called, which run made it from which dataset version, and its manifest."""
+
+    id: str
+    project_id: str
+    job_id: str
+    recipe: str
+    dataset_id: str
+    name: str
+    manifest: dict[str, Any]
+    size_bytes: int
+    created_at: float = field(default_factory=database.now)
+
+
+def folder(project_id: str, model_id: str) -> Path:
+    """Where the files of a model lie, whether it exists or not."""
+    return database.home() / "projects" / project_id / "models" / model_id
+
+
+def add(connection: Connection, row: ModelRow) -> None:
+    """Keep a model. Does nothing if a row of that id exists, so that a run that was killed may say it twice."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert_or_ignore(model).values(**asdict(row)).on_conflict_do_nothing())
+    elif find(connection, row.id) is None:
+        connection.execute(insert(model).values(**asdict(row)))
+
+
+def find(connection: Connection, model_id: str) -> ModelRow | None:
+    """The model of that id, or None."""
+    found = connection.execute(select(model).where(model.c.id == model_id)).mappings().first()
+    return _row(found) if found else None
+
+
+def of_project(connection: Connection, project_id: str) -> list[ModelRow]:
+    """The models of a project, newest first; [] where there are none."""
+    query = select(model).where(model.c.project_id == project_id).order_by(model.c.created_at.desc(), model.c.id)
+    return [_row(found) for found in connection.execute(query).mappings()]
+
+
+def of_job(connection: Connection, job_id: str) -> ModelRow | None:
+    """The model that a run made, or None if it made none."""
+    found = connection.execute(select(model).where(model.c.job_id == job_id)).mappings().first()
+    return _row(found) if found else None
+
+
+def remove(connection: Connection, model_id: str) -> None:
+    """Forget a model; its files stay where they are."""
+    connection.execute(delete(model).where(model.c.id == model_id))
+
+
+def live_jobs_using(connection: Connection, row: ModelRow) -> list[str]:
+    """What the unfinished jobs are called whose parameters name this model or its run; [] if nothing needs it now."""
+    query = select(job.c.kind, job.c.title, job.c.params).where(
+        job.c.project_id == row.project_id, job.c.state.in_(LIVE_STATES)
+    )
+    names = {row.id, row.job_id}
+    return [title or kind for kind, title, params in connection.execute(query) if names & set(_strings(params))]
+
+
+def _row(found: RowMapping) -> ModelRow:
+    return ModelRow(**dict(found))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _strings(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _strings(part)

@@ -1,0 +1,102 @@
+"""Tuned models: what there is, where it came from, and how to be rid of it."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune_core.errors import ArtefactError
+from finetune_core.storage import artefacts, database
+from finetune_core.storage import models as model_rows
+from finetune_core.storage.models import ModelRow
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """A tuned model as pages and the command line show it; `run_id` is the run (a job) that made it."""
+
+    id: str
+    project_id: str
+    name: str
+    recipe: str
+    run_id: str
+    dataset_id: str
+    manifest: dict[str, Any]
+    size_bytes: int
+    created_at: float
+
+
+def listing(project_id: str) -> list[ModelView]:
+    """The models of a project, newest first; [] where there are none."""
+    with database.reading() as connection:
+        return [_view(row) for row in model_rows.of_project(connection, project_id)]
+
+
+def get(model_id: str) -> ModelView:
+    """The model of that id. Raises ArtefactError if there is none."""
+    with database.reading() as connection:
+        return _view(_row(connection, model_id))
+
+
+def by_name(project_id: str, name: str) -> ModelView:
+    """The model of that id or name, or the one made by the run of that id; the newest where a name occurs twice.
+
+    Raises ArtefactError that lists the names there are.
+    """
+    views = listing(project_id)
+    for view in views:
+        if name in {view.id, view.run_id, view.name}:
+            return view
+    known = ", ".join(f"{view.name} ({view.id})" for view in views) or "none"
+    raise ArtefactError(
+        f"There is no model {name!r} in this project; its models are: {known}.",
+        hint="Name one of these, or train one first." if views else "Train a model first.",
+    )
+
+
+def folder(model_id: str) -> Path:
+    """Where the files of a model lie. Raises ArtefactError if there is no such model."""
+    view = get(model_id)
+    return model_rows.folder(view.project_id, view.id)
+
+
+def delete(model_id: str) -> None:
+    """Delete a model and its files for good.
+
+    Raises ArtefactError if there is no such model, or if an unfinished job or a Playground answer needs it now.
+    """
+    from finetune_core.jobs import serving
+
+    serving.release(model_id)
+    with database.writing() as connection:
+        row = _row(connection, model_id)
+        if users := model_rows.live_jobs_using(connection, row):
+            raise ArtefactError(
+                f"The model {row.name!r} is in use by: {', '.join(users)}.",
+                hint="Wait until that is done, or cancel it on the Runs page, then delete the model.",
+            )
+        model_rows.remove(connection, model_id)
+    files = model_rows.folder(row.project_id, row.id)
+    (files / artefacts.MANIFEST).unlink(missing_ok=True)  # first, so that a half-deleted folder never looks complete
+    shutil.rmtree(files, ignore_errors=True)
+
+
+def _row(connection: Any, model_id: str) -> ModelRow:
+    row = model_rows.find(connection, model_id)
+    if row is None:
+        raise ArtefactError(f"There is no model {model_id!r}.", hint="Choose one from the Models page.")
+    return row
+
+
+def _view(row: ModelRow) -> ModelView:
+    return ModelView(
+        id=row.id,
+        project_id=row.project_id,
+        name=row.name,
+        recipe=row.recipe,
+        run_id=row.job_id,
+        dataset_id=row.dataset_id,
+        manifest=row.manifest,
+        size_bytes=row.size_bytes,
+        created_at=row.created_at,
+    )
