@@ -124,9 +124,10 @@ pair = Table(
     Column("reviewed_at", Float),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("project_id", "id"),
-    Index(None, "project_id", "state", "seq"),
-    Index(None, "project_id", "document_id", "seq"),
-    Index(None, "project_id", "reviewed_at"),
+    Index("ix_pair_project_id_seq", "project_id", "seq"),
+    Index("ix_pair_project_id_state_seq", "project_id", "state", "seq"),
+    Index("ix_pair_project_id_document_id_seq", "project_id", "document_id", "seq"),
+    Index("ix_pair_project_id_reviewed_at", "project_id", "reviewed_at"),
 )
 
 relevance = Table(
@@ -138,6 +139,20 @@ relevance = Table(
     Column("grade", Integer, nullable=False, default=1),
     ForeignKeyConstraint(["project_id", "pair_id"], ["pair.project_id", "pair.id"], ondelete="CASCADE"),
     Index(None, "project_id", "chunk_id"),
+)
+
+review_step = Table(  # what a pair was before each decision or edit, so that it can be undone; the last batch goes first
+    "review_step",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _project_id(),
+    Column("batch", String(16), nullable=False),  # one for each press of a key, however many pairs it changed
+    Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),  # the pair's version after the change
+    Column("before", JSON, nullable=False),  # column name -> value before the change
+    Index("ix_review_step_project_id_seq", "project_id", "seq"),
+    Index("ix_review_step_batch", "batch"),
+    Index("ix_review_step_pair_seq", "pair_seq"),
 )
 
 generation = Table(  # one row per question asked of a generator, so that none is asked or paid for twice
