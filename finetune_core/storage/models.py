@@ -1,4 +1,4 @@
-"""Rows of tuned models. The files of a model lie in its project's folder; `finetune_core.storage.artefacts` guards them."""
+"""Rows of tuned models. Their files lie in the folder of their project; `storage.artefacts` guards those."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
