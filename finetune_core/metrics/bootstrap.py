@@ -1,0 +1,242 @@
+"""How sure a number is: intervals from resampling whole groups, and what a test set can show at all.
+
+Shape suffixes: N rows (test examples), G groups, B resamples.
+
+Questions over one document are not independent, so groups are drawn with replacement, never single rows (Field and
+Welsh, Bootstrapping clustered data, 2007), and both systems are measured on the same draw (Sakai, Evaluating
+evaluation metrics based on the bootstrap, 2006).
+
+The interval is the percentile interval, widened for few groups as in Hesterberg, What Teachers Should Know About the
+Bootstrap, 2015, section 3.3: the plain one is too narrow by sqrt((G - 1) / G) and uses normal instead of t quantiles,
+so its tails are taken at Phi(-t_{G-1} * sqrt(G / (G - 1))). It holds for every function of columns, needs no
+jackknife, and unlike BCa it is defined where the resampled differences are all equal or lie on one side, which short
+lists produce.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finetune_core.metrics.ranking import Mean
+from finetune_core.recipe import Columns, Metric
+
+Floats = NDArray[np.float64]
+NUM_RESAMPLES = 2000
+CONFIDENCE = 0.95
+_BLOCK_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number or a difference with its interval.
+
+    `difference` is the value itself; `low` <= `high` bound it with `confidence`; `p_value` in (0, 1] is the smallest
+    1 - confidence at which the interval would leave out zero. `num_rows` and `num_groups` count what was resampled,
+    after rows that could not be scored were left out. With fewer than 2 groups nothing can be resampled: low is -inf,
+    high inf, p_value 1. With no rows `difference` is NaN as well.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    num_rows: int
+    num_groups: int
+    confidence: float = CONFIDENCE
+
+    @property
+    def crosses_zero(self) -> bool:
+        """Whether zero is among the values the data allow."""
+        return not (self.low > 0 or self.high < 0)
+
+
+def paired_interval(
+    a: Columns,
+    b: Columns,
+    groups: Sequence[str],
+    metric: Metric,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """The interval of `metric(b) - metric(a)`, rows paired, resampled by group.
+
+    `a` and `b` hold the same N examples in the same order, `groups` their N groups. Rows with NaN, in either, in a
+    column that the metric reads are left out of both (all columns where the metric does not say which it reads).
+    Raises ValueError if lengths differ.
+    """
+    rows_N = _scored_rows(metric, (a, b), len(groups))
+    labels = _labels(groups, rows_N)
+    if isinstance(metric, Mean):
+        values_N = (b[metric.column] - a[metric.column])[rows_N]
+        return _interval_of_mean(values_N, labels, num_resamples, seed, confidence)
+    first, second = _take(a, rows_N), _take(b, rows_N)
+
+    def difference(rows: NDArray[np.int64]) -> float:
+        return metric(_take(second, rows)) - metric(_take(first, rows))
+
+    return _interval_by_rows(difference, labels, num_resamples, seed, confidence)
+
+
+def value_interval(
+    columns: Columns,
+    groups: Sequence[str],
+    metric: Metric,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+    confidence: float = CONFIDENCE,
+) -> Interval:
+    """The interval of `metric(columns)` itself, resampled by group; `difference` holds the value. Never compare two of
+    these by eye: two systems on the same questions differ by `paired_interval`.
+    """
+    rows_N = _scored_rows(metric, (columns,), len(groups))
+    labels = _labels(groups, rows_N)
+    if isinstance(metric, Mean):
+        return _interval_of_mean(columns[metric.column][rows_N], labels, num_resamples, seed, confidence)
+    kept = _take(columns, rows_N)
+    return _interval_by_rows(lambda pick: metric(_take(kept, pick)), labels, num_resamples, seed, confidence)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for being several, in the order given, each at most 1; empty for none.
+
+    Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979: the i-th smallest of m is multiplied by m - i
+    + 1, and never falls below the one before it.
+    """
+    order = np.argsort(p_values, kind="stable")
+    corrected = [0.0] * len(p_values)
+    largest = 0.0
+    for i, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - i) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def smallest_detectable_gain(
+    values: Sequence[float] | Floats,
+    groups: Sequence[str],
+    *,
+    correlation: float = 0.5,
+    power: float = 0.8,
+    confidence: float = CONFIDENCE,
+) -> float:
+    """The smallest true gain in the mean of `values` that a comparison on these examples would show, `power` of the
+    time.
+
+    `values` (N,) are the base system's scores in [0, 1], NaN where one could not be scored. How much the tuned system
+    will differ from question to question is not known before it exists; assumed is that its scores spread as the
+    base's do and correlate with them by `correlation` (0.5: the differences spread as much as the base's own scores).
+    The gain is then (t_{1 - alpha/2} + t_{power}) standard errors, G - 1 degrees of freedom (Bloom, Minimum
+    Detectable Effects, 1995), the standard error taken between groups (Cameron and Miller, A Practitioner's Guide to
+    Cluster-Robust Inference, 2015). Never below 1 / N (one question from wrong to right) and never above 1, which is
+    also the answer with fewer than 2 groups.
+    """
+    from scipy.special import stdtrit
+
+    values_N = np.asarray(values, dtype=np.float64)
+    rows_N = ~np.isnan(values_N)
+    labels = _labels(groups, rows_N)
+    if labels.num_groups < 2:
+        return 1.0
+    kept_N = values_N[rows_N]
+    sums_G = np.bincount(labels.of_row, kept_N - kept_N.mean(), labels.num_groups)
+    num_groups = labels.num_groups
+    error = np.sqrt(num_groups / (num_groups - 1) * (sums_G**2).sum() * 2 * (1 - correlation)) / len(kept_N)
+    quantiles = stdtrit(num_groups - 1, 1 - (1 - confidence) / 2) + stdtrit(num_groups - 1, power)
+    return float(np.clip(quantiles * error, 1 / len(kept_N), 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """Group of each row as a number (N,), and how many groups there are."""
+
+    of_row: NDArray[np.int64]
+    num_groups: int
+
+
+def _labels(groups: Sequence[str], rows_N: NDArray[np.bool_]) -> _Labels:
+    if len(groups) != len(rows_N):
+        raise ValueError(f"{len(groups)} groups for {len(rows_N)} rows")
+    names, of_row = np.unique(np.asarray(groups, dtype=object)[rows_N].astype(str), return_inverse=True)
+    return _Labels(of_row.astype(np.int64), len(names))
+
+
+def _scored_rows(metric: Metric, systems: Sequence[Columns], num_rows: int) -> NDArray[np.bool_]:
+    rows_N = np.ones(num_rows, dtype=bool)
+    for columns in systems:
+        for name in getattr(metric, "columns", None) or columns:
+            values = np.asarray(columns[name])
+            if len(values) != num_rows:
+                raise ValueError(f"column {name} has {len(values)} rows, not {num_rows}")
+            rows_N &= ~np.isnan(values.reshape(num_rows, int(np.prod(values.shape[1:])))).any(axis=1)
+    return rows_N
+
+
+def _take(columns: Columns, rows: NDArray[Any]) -> dict[str, Floats]:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _interval_of_mean(values_N: Floats, labels: _Labels, num_resamples: int, seed: int, confidence: float) -> Interval:
+    """Exactly what resampling rows would give, from each group's sum and size alone."""
+    value = float(values_N.mean()) if len(values_N) else float("nan")
+    if labels.num_groups < 2:
+        return _unknown(value, labels, confidence)
+    sums_G = np.bincount(labels.of_row, values_N, labels.num_groups)
+    sizes_G = np.bincount(labels.of_row, minlength=labels.num_groups).astype(np.float64)
+    resampled_B = np.concatenate(
+        [
+            (sums_G[draws_BG].sum(axis=1) / sizes_G[draws_BG].sum(axis=1))
+            for draws_BG in _draws(labels, num_resamples, seed)
+        ]
+    )
+    return _interval(value, resampled_B, labels, confidence)
+
+
+def _interval_by_rows(
+    statistic: Callable[[NDArray[np.int64]], float], labels: _Labels, num_resamples: int, seed: int, confidence: float
+) -> Interval:
+    """For any metric: the statistic of the rows of the drawn groups, each drawn group in full."""
+    value = float(statistic(np.arange(len(labels.of_row)))) if len(labels.of_row) else float("nan")
+    if labels.num_groups < 2:
+        return _unknown(value, labels, confidence)
+    by_group = np.argsort(labels.of_row, kind="stable")
+    rows_of = np.split(by_group, np.cumsum(np.bincount(labels.of_row, minlength=labels.num_groups))[:-1])
+    resampled_B = np.array(
+        [
+            statistic(np.concatenate([rows_of[group] for group in draw_G]))
+            for draws_BG in _draws(labels, num_resamples, seed)
+            for draw_G in draws_BG
+        ]
+    )
+    return _interval(value, resampled_B[~np.isnan(resampled_B)], labels, confidence)
+
+
+def _draws(labels: _Labels, num_resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Group numbers (B, G) drawn with replacement, in blocks of bounded memory."""
+    random = np.random.default_rng(seed)
+    rows = max(1, _BLOCK_BYTES // (8 * labels.num_groups))
+    for start in range(0, num_resamples, rows):
+        yield random.integers(labels.num_groups, size=(min(rows, num_resamples - start), labels.num_groups))
+
+
+def _interval(value: float, resampled_B: Floats, labels: _Labels, confidence: float) -> Interval:
+    """Percentile interval with tails for few groups, and the p-value that agrees with it."""
+    from scipy.special import ndtr, ndtri, stdtr, stdtrit
+
+    if not len(resampled_B):
+        return _unknown(value, labels, confidence)
+    widen = np.sqrt(labels.num_groups / (labels.num_groups - 1))
+    tail = float(ndtr(stdtrit(labels.num_groups - 1, (1 - confidence) / 2) * widen))
+    low, high = np.quantile(resampled_B, [tail, 1 - tail])
+    # One is added above and below: with B resamples no p-value under 1 / (B + 1) can be claimed.
+    smaller = min((resampled_B <= 0).sum(), (resampled_B >= 0).sum())
+    share = min(0.5, (smaller + 1) / (len(resampled_B) + 1))
+    p_value = float(min(1.0, 2 * stdtr(labels.num_groups - 1, ndtri(share) / widen)))
+    return Interval(value, float(low), float(high), p_value, len(labels.of_row), labels.num_groups, confidence)
+
+
+def _unknown(value: float, labels: _Labels, confidence: float) -> Interval:
+    return Interval(value, -np.inf, np.inf, 1.0, len(labels.of_row), labels.num_groups, confidence)
