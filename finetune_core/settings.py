@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from finetune_core.errors import SettingsError
@@ -18,9 +18,9 @@ ENV_FILE = Path(".env")
 
 
 class Settings(BaseSettings):
-    """The settings in force; built anew by `current()`, so that a change of `.env` is seen by the next job."""
+    """The settings in force, read anew by `current()`, so that a change of `.env` is seen by the next job."""
 
-    model_config = SettingsConfigDict(env_prefix="AYAR_", env_file=ENV_FILE, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="AYAR_", extra="ignore", frozen=True)
 
     home: Path = Field(Path(".ayar"), description="Folder that holds database, artefacts and caches.")
     password: str = Field("", description="If set, the dashboard asks for it before it shows anything.")
@@ -37,16 +37,16 @@ class Settings(BaseSettings):
     heavy_jobs: int = Field(1, ge=1, le=16, description="Trainings, generations and comparisons run at once.")
     threads: int = Field(0, ge=0, description="CPU threads for a training; 0 takes all cores.")
 
-    def __init__(self, **values: object) -> None:
-        if isinstance(roots := os.environ.get("AYAR_IMPORT_ROOTS") or _env_file().get("AYAR_IMPORT_ROOTS"), str):
-            values.setdefault("import_roots", [Path(part) for part in roots.split(os.pathsep) if part])
-        super().__init__(**values)
+    @field_validator("import_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [Path(part) for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
 
 
 def current() -> Settings:
     """Read the settings now. Raises SettingsError that names the variable, its value and what it must be."""
     try:
-        return Settings()
+        return Settings(_env_file=ENV_FILE)
     except ValidationError as error:
         first = error.errors()[0]
         variable = "AYAR_" + str(first["loc"][0]).upper()

@@ -24,7 +24,8 @@ def home() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"The folder {folder} cannot be created: {error.strerror}.", hint="Set AYAR_HOME to a folder you may write to."
+            f"The folder {folder} cannot be created: {error.strerror}.",
+            hint="Set AYAR_HOME to a folder you may write to.",
         ) from error
     return folder
 
@@ -66,7 +67,13 @@ def _engine(folder: Path) -> Engine:
 
 def _configure(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by `writing()`, never by the driver
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

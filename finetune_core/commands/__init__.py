@@ -1,0 +1,25 @@
+"""The command line, one module for each group of commands, found by name; each has `register(app)`.
+
+A command is a thin call into `workspace`: it parses, calls, prints.
+"""
+
+import importlib
+import pkgutil
+
+import typer
+
+
+def build() -> typer.Typer:
+    """The application with the commands of every module in this folder."""
+    app = typer.Typer(
+        help="Ayar: fine-tune the parts of a RAG system, from the command line.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # without it typer would drop the command's name while there is only one
+    for module in pkgutil.iter_modules(__path__):
+        imported = importlib.import_module(f"{__name__}.{module.name}")
+        if hasattr(imported, "register"):
+            imported.register(app)
+    return app
