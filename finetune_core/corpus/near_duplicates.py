@@ -1,0 +1,95 @@
+"""Texts that say nearly the same, found by MinHash and locality-sensitive hashing.
+
+Source: A. Z. Broder, "On the resemblance and containment of documents", 1997; the index is datasketch's `MinHashLSH`.
+A text is the set of its runs of three words; two texts resemble each other by the Jaccard index of their sets.
+"""
+
+import re
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datasketch import MinHash
+
+THRESHOLD = 0.85
+NUM_PERMUTATIONS = 128
+SHINGLE_WORDS = 3
+
+_WORD = re.compile(r"\w+")
+
+
+def find_near_duplicates(
+    texts: Sequence[str], threshold: float = THRESHOLD, *, checkpoint: Callable[[], None] | None = None
+) -> list[tuple[int, int, float]]:
+    """All pairs (i, j, estimated Jaccard) with i < j that reach `threshold` (0 to 1), in order of j, then i.
+
+    Equal texts count as well (1.0); texts without a word match nothing. A text that occurs n times gives n(n-1)/2 pairs:
+    use `find_originals` where one original for each text is enough. `checkpoint` is called after every text.
+    """
+    found: list[tuple[int, int, float]] = []
+    for j, matches in _matches(texts, threshold, checkpoint, keep_all=True):
+        found += [(i, j, jaccard) for i, jaccard in sorted(matches)]
+    return found
+
+
+def find_originals(
+    texts: Sequence[str], threshold: float = THRESHOLD, *, checkpoint: Callable[[], None] | None = None
+) -> dict[int, tuple[int, float]]:
+    """For each text that nearly repeats an earlier one: (the earlier one that is no repetition itself, Jaccard)."""
+    return {
+        j: max(matches, key=lambda match: (match[1], -match[0]))
+        for j, matches in _matches(texts, threshold, checkpoint, keep_all=False)
+        if matches
+    }
+
+
+def shingles(text: str) -> set[bytes]:
+    """The runs of three case-folded words; a text of one or two words is one run. Empty for a text without words."""
+    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    if not words:
+        return set()
+    if len(words) < SHINGLE_WORDS:
+        return {" ".join(words).encode()}
+    return {" ".join(words[at : at + SHINGLE_WORDS]).encode() for at in range(len(words) - SHINGLE_WORDS + 1)}
+
+
+def _matches(
+    texts: Sequence[str], threshold: float, checkpoint: Callable[[], None] | None, *, keep_all: bool
+) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """Each position with the earlier ones it resembles; unless `keep_all`, only texts that resemble none are kept."""
+    from datasketch import MinHashLSH
+
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
+    # The index proposes candidates at a slightly lower bar, so that few true pairs are missed; the estimate decides.
+    index = MinHashLSH(threshold=max(0.05, threshold - 0.1), num_perm=NUM_PERMUTATIONS)
+    sketches: dict[int, MinHash] = {}
+    for j, sketch in _sketches(texts):
+        if checkpoint is not None:
+            checkpoint()
+        if sketch is None:
+            yield j, []
+            continue
+        scored = ((int(i), float(sketch.jaccard(sketches[int(i)]))) for i in index.query(sketch))
+        matches = [(i, jaccard) for i, jaccard in scored if jaccard >= threshold]
+        if keep_all or not matches:
+            sketches[j] = sketch
+            index.insert(j, sketch, check_duplication=False)
+        yield j, matches
+
+
+def _sketches(texts: Sequence[str]) -> Iterator[tuple[int, "MinHash | None"]]:
+    from datasketch import MinHash
+
+    # CRC-32 is a quarter of the time of SHA-1 here, and the permutations mix it again.
+    empty = MinHash(num_perm=NUM_PERMUTATIONS, hashfunc=zlib.crc32)
+    for position, text in enumerate(texts):
+        runs = shingles(text)
+        if not runs:
+            yield position, None
+            continue
+        sketch = empty.copy()
+        sketch.update_batch(runs)
+        yield position, sketch
