@@ -1,0 +1,10 @@
+"""The dashboard: `streamlit run app.py`. The pages' common frame is components/shell.py; the door is components/server/."""
+
+import streamlit as st
+
+from components.server.application import SHELL, middleware, provide_plotly, routes
+
+provide_plotly()
+# Written out here because `streamlit run` looks for this very call in the text of this file. Without it, Streamlit would
+# serve the files of pages/ alone, without shell or sign-in.
+app = st.App(SHELL, routes=routes(), middleware=middleware())

@@ -1,0 +1,126 @@
+"""One job as a card: how far it is, what it is doing, and the buttons that stop, cancel or resume it."""
+
+import time
+
+import streamlit as st
+
+from components.errors import show_error
+from components.text import duration_text, plain, t
+from finetune_core.errors import FinetuneError
+from finetune_core.workspace import jobs
+
+_EVERY_S = 1.0
+_BADGES = {
+    jobs.JobState.QUEUED: ("gray", ":material/schedule:"),
+    jobs.JobState.RUNNING: ("blue", ":material/autorenew:"),
+    jobs.JobState.DONE: ("green", ":material/check:"),
+    jobs.JobState.STOPPED: ("orange", ":material/stop_circle:"),
+    jobs.JobState.CANCELLED: ("gray", ":material/block:"),
+    jobs.JobState.FAILED: ("red", ":material/error:"),
+}
+
+
+def job_card(job_id: str, *, key: str, show_log: bool = True) -> jobs.JobView:
+    """Draw the job and keep the card up to date while it works; the page runs once more when it has ended.
+
+    Returns the job as it was when the page ran.
+    """
+    job = jobs.get(job_id)
+    was_live = job.is_live
+
+    @st.fragment(run_every=_EVERY_S if was_live else None)
+    def card() -> None:
+        now = jobs.get(job_id)
+        _draw(now, key, show_log)
+        if was_live and not now.is_live:
+            st.rerun()
+
+    card()
+    return job
+
+
+def _draw(job: jobs.JobView, key: str, show_log: bool) -> None:
+    with st.container(border=True, key=f"{key}_card"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{plain(job.title or job.kind)}**", width="content")
+            colour, icon = _BADGES[job.state]
+            st.badge(_state_name(job), color=colour, icon=icon)
+        if job.is_live:
+            st.progress(min(1.0, max(0.0, job.progress)))
+        st.caption(_times(job))
+        if job.error:
+            show_error(job.error, job.hint)
+        _buttons(job, key)
+        if problem := st.session_state.pop(f"{key}_problem", None):
+            show_error(*problem)
+        if show_log:
+            _log(job, key)
+
+
+def _buttons(job: jobs.JobView, key: str) -> None:
+    if not job.is_live and job.state is jobs.JobState.DONE:
+        return
+    with st.container(horizontal=True, gap="small"):
+        if job.is_live:
+            asked = bool(job.request)
+            if job.state is jobs.JobState.RUNNING:
+                st.button(
+                    t("Stop and keep"), icon=":material/stop_circle:", key=f"{key}_stop", disabled=asked, on_click=_ask,
+                    args=(jobs.request_stop, job.id, key), help=t("Ends soon, and keeps the best of what there is so far."),
+                )  # fmt: skip
+            st.button(
+                t("Cancel"), icon=":material/close:", key=f"{key}_cancel", disabled=job.request == "cancel", on_click=_ask,
+                args=(jobs.cancel, job.id, key), type="tertiary", help=t("Ends at once and discards the work."),
+            )  # fmt: skip
+        else:
+            st.button(
+                t("Resume"), icon=":material/play_arrow:", key=f"{key}_resume", on_click=_ask,
+                args=(jobs.resume, job.id, key), help=t("Goes on from the last checkpoint."),
+            )  # fmt: skip
+
+
+def _ask(what, job_id: str, key: str) -> None:
+    """A button's callback; elements may not be drawn here, so a problem is kept for the card to show."""
+    try:
+        what(job_id)
+    except FinetuneError as error:
+        st.session_state[f"{key}_problem"] = (error.message, error.hint)
+
+
+def _log(job: jobs.JobView, key: str) -> None:
+    with st.expander(t("Log"), key=f"{key}_log", on_change="rerun") as log:
+        if log.open:
+            st.code(
+                jobs.log_tail(job.id, 200) or t("Nothing was written yet."), language=None, height=240, wrap_lines=True
+            )
+
+
+def _state_name(job: jobs.JobView) -> str:
+    if job.is_live and job.request:
+        return t("Cancelling") if job.request == "cancel" else t("Stopping")
+    return {
+        jobs.JobState.QUEUED: t("Waiting"),
+        jobs.JobState.RUNNING: t("Running"),
+        jobs.JobState.DONE: t("Done"),
+        jobs.JobState.STOPPED: t("Stopped"),
+        jobs.JobState.CANCELLED: t("Cancelled"),
+        jobs.JobState.FAILED: t("Failed"),
+    }[job.state]
+
+
+def _times(job: jobs.JobView) -> str:
+    parts = [plain(job.message)] if job.message else []
+    if job.started_at is None:
+        parts = parts or [t("Waiting for its turn")]
+    elif job.is_live:
+        elapsed = time.time() - job.started_at
+        parts.append(t("{time} so far", time=duration_text(elapsed)))
+        if job.progress > 0.03 and elapsed > 5:
+            parts.append(t("about {time} left", time=duration_text(elapsed * (1 - job.progress) / job.progress)))
+    elif job.finished_at is not None:
+        parts.append(t("took {time}", time=duration_text(job.finished_at - job.started_at)))
+    if job.is_live:
+        parts.insert(0, f"{job.progress:.0%}")
+    if job.attempt > 1:
+        parts.append(t("attempt {number}", number=job.attempt))
+    return " · ".join(parts)

@@ -1,0 +1,179 @@
+"""The installation itself: its settings, its sign-in secrets, what it keeps on disk and what it has spent."""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from finetune_core import settings
+from finetune_core.errors import StorageError
+from finetune_core.storage import artefacts, database
+
+UPLOADS_KEPT_S = 24 * 3600
+_MAX_SUFFIX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInForce:
+    """One variable: its value as text (never a secret's), where it comes from, and its documentation."""
+
+    variable: str
+    value: str
+    is_set: bool
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class StorageUse:
+    """What a folder of the installation holds; `is_cache` if it can be emptied without losing work."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    is_cache: bool
+
+
+class Upload:
+    """A file that is being received. `id` is its random name in the uploads folder, `name` what the sender calls it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = Path(name.replace("\\", "/")).name or "file"
+        suffix = "".join(character for character in Path(self.name).suffix.lower() if character.isalnum())
+        self.id = secrets.token_hex(16) + (f".{suffix}" if 0 < len(suffix) <= _MAX_SUFFIX else "")
+        self.path = folder / self.id
+        self.size_bytes = 0
+        self._is_wanted = True
+        self._stream: BinaryIO = self._partial.open("xb")
+
+    @property
+    def _partial(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.part")
+
+    def write(self, piece: bytes) -> None:
+        """Append bytes."""
+        self._stream.write(piece)
+        self.size_bytes += len(piece)
+
+    def discard(self) -> None:
+        """Do not keep the file."""
+        self._is_wanted = False
+
+    def close(self, *, keep: bool) -> None:
+        """End the file: under its name if it is complete and wanted, else gone."""
+        self._stream.close()
+        if keep and self._is_wanted:
+            self._partial.replace(self.path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+
+def password() -> str:
+    """What the dashboard asks for before it shows anything; "" for nothing."""
+    return settings.current().password
+
+
+def cookie_secret() -> bytes:
+    """32 random bytes of this installation, made at the first call and readable by its owner alone."""
+    path = database.home() / "cookie-secret"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def max_file_bytes() -> int:
+    """The size of the largest file that is taken."""
+    return settings.current().max_file_mb * 1_000_000
+
+
+def uploads_folder() -> Path:
+    """Where uploads wait to be ingested; what nobody took for a day is removed."""
+    folder = database.home() / "uploads"
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_file() and path.stat().st_mtime < time.time() - UPLOADS_KEPT_S:
+            path.unlink(missing_ok=True)
+    return folder
+
+
+def upload_path(upload_id: str) -> Path:
+    """The file of an upload. Raises StorageError if it is not (or no longer) there."""
+    path = uploads_folder() / upload_id
+    if Path(upload_id).name != upload_id or not path.is_file():
+        raise StorageError(f"The upload {upload_id!r} is not there.", hint="Upload the file once more.")
+    return path
+
+
+@contextmanager
+def new_upload(name: str) -> Iterator[Upload]:
+    """Receive a file under a random name; it is kept only if the block ends without an error.
+
+    Raises StorageError if it cannot be written.
+    """
+    complete = False
+    upload = None
+    try:
+        upload = Upload(uploads_folder(), name)
+        yield upload
+        complete = True
+    except OSError as error:
+        raise StorageError(
+            f"The upload could not be written: {error.strerror}.", hint="Free some space on the disk of AYAR_HOME."
+        ) from error
+    finally:
+        if upload is not None:
+            upload.close(keep=complete)
+
+
+def settings_in_force() -> list[SettingInForce]:
+    """Every AYAR_* variable with its value and documentation. Raises SettingsError if one makes no sense."""
+    now = settings.current()
+    found = []
+    for name, field in settings.Settings.model_fields.items():
+        value = getattr(now, name)
+        if name == "password":
+            text = "set" if value else "not set"
+        elif isinstance(value, list):
+            text = os.pathsep.join(str(part) for part in value)
+        else:
+            text = str(value)
+        is_set = name in now.model_fields_set
+        found.append(SettingInForce(f"AYAR_{name.upper()}", text, is_set, field.description or ""))
+    return found
+
+
+def home() -> Path:
+    """The folder of everything."""
+    return database.home()
+
+
+def storage_use() -> list[StorageUse]:
+    """What the installation's folder holds, part by part; the projects' own folders are `projects.size`'s."""
+    folder = database.home()
+    parts = [
+        ("Projects", folder / "projects", False),
+        ("Jobs and logs", folder / "jobs", False),
+        ("Vector cache", folder / "cache" / "vectors", True),
+        ("Uploads not yet read", folder / "uploads", True),
+    ]
+    found = [StorageUse(name, path, artefacts.size_bytes(path), is_cache) for name, path, is_cache in parts]
+    size = sum(path.stat().st_size for path in folder.glob(f"{database.FILE_NAME}*"))
+    return [StorageUse("Database", folder / database.FILE_NAME, size, False), *found]
+
+
+def clear_caches() -> int:
+    """Empty what can be made again (vectors, uploads nobody took) and return the bytes freed."""
+    freed = 0
+    for part in storage_use():
+        if part.is_cache:
+            freed += part.size_bytes
+            shutil.rmtree(part.path, ignore_errors=True)
+    return freed
