@@ -1,15 +1,21 @@
 """What every test starts from: a home of its own, and no settings or keys of the machine it runs on."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from finetune_core.errors import StorageError
+from finetune_core.jobs import supervisor
+from finetune_core.storage import database
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty AYAR_HOME; no `.env` and no AYAR_* or key variable leaks in."""
     for variable in list(os.environ):
         if variable.startswith("AYAR_") or variable.endswith("_API_KEY"):
@@ -17,7 +23,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("finetune_core.settings.ENV_FILE", tmp_path / "no.env")
     monkeypatch.setenv("AYAR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    return tmp_path / "home"
+    yield tmp_path / "home"
+    if (tmp_path / "home" / database.FILE_NAME).is_file():
+        with contextlib.suppress(StorageError):  # the test damaged it
+            supervisor.stop_workers()
+    database._engine.cache_clear()
 
 
 @pytest.fixture
