@@ -1,7 +1,7 @@
 """From a quote to the chunks that hold it, whatever the chunk size."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 MIN_PART_WORDS = 4
@@ -18,49 +18,83 @@ class Anchor:
     evidence: str
 
 
-def anchor(quote: str, chunks: Mapping[str, str], neighbours: Sequence[tuple[str, str]] = ()) -> Anchor | None:
-    """Where `quote` stands in `chunks` (id to text); None if it stands nowhere.
+class QuoteFinder:
+    """Finds quotes in chunks. Case, white space and the marks `"`, backquote and `*` do not count."""
 
-    Case, white space and the marks `"`, backquote and `*` do not count. Every chunk with the whole quote is relevant. If
-    there is none, the quote may straddle two `neighbours` (pairs of ids, one chunk following the other): then the one
-    with the longer part is relevant, and the other as well if it has at least four words of it.
-    """
-    words = _words(quote)
-    pattern = _pattern(words, prefix=r"(?<!\w)", suffix=r"(?!\w)")
-    found = {chunk_id: match[0] for chunk_id, text in chunks.items() if (match := pattern.search(text))}
-    if found:
-        return Anchor(tuple(found), next(iter(found.values())))
-    for first, second in neighbours:
-        for cut in range(len(words) - 1, 0, -1):
-            head, tail = words[:cut], words[cut:]
-            end, start = _ending(head, chunks[first]), _beginning(tail, chunks[second])
-            if end and start:
-                return _straddling((first, head, end), (second, tail, start))
-    return None
+    def __init__(self, chunks: Mapping[str, str], neighbours: Iterable[tuple[str, str]] = ()) -> None:
+        """`chunks` maps ids to texts; `neighbours` are pairs of ids, one chunk following the other in a document."""
+        self._chunks = dict(chunks)
+        self._plain = {chunk_id: _plain(text) for chunk_id, text in self._chunks.items()}
+        self._neighbours = list(neighbours)
 
+    def find(self, quote: str) -> Anchor | None:
+        """Where `quote` stands; None if it stands nowhere.
 
-def _straddling(*parts: tuple[str, list[str], str]) -> Anchor:
-    ranked = sorted(parts, key=lambda part: -len(part[1]))
-    ids = [chunk_id for rank, (chunk_id, words, _) in enumerate(ranked) if rank == 0 or len(words) >= MIN_PART_WORDS]
-    return Anchor(tuple(ids), ranked[0][2])
+        Every chunk with the whole quote is relevant. If there is none, the quote may straddle two neighbours: then the one
+        with the longer part is relevant, and the other as well if it has at least four words of it.
+        """
+        needle = _plain(quote)
+        ids = tuple(chunk_id for chunk_id, text in self._plain.items() if _position(needle, text) >= 0)
+        if ids:
+            return self._anchor(ids, needle)
+        return self._straddling(needle.split())
 
+    def _straddling(self, words: list[str]) -> Anchor | None:
+        for first, second in self._neighbours:
+            num_head = _num_at_end(words, self._plain[first])
+            num_tail = _num_at_start(words, self._plain[second])
+            if not num_head or not num_tail or num_head + num_tail < len(words):
+                continue
+            parts = [(num_head, first, words[:num_head]), (num_tail, second, words[-num_tail:])]
+            best, other = sorted(parts, key=lambda part: -part[0])
+            ids = (best[1], other[1]) if other[0] >= MIN_PART_WORDS else (best[1],)
+            return self._anchor(ids, " ".join(best[2]))
+        return None
 
-def _words(text: str) -> list[str]:
-    return _MARKS.sub("", text).split()
-
-
-def _pattern(words: list[str], *, prefix: str = "", suffix: str = "") -> re.Pattern[str]:
-    gap = r"[\"`*]*(?:\s|[\"`*])+[\"`*]*"
-    marks = r"[\"`*]*"
-    spelled = [marks.join(re.escape(letter) for letter in word) for word in words]
-    return re.compile(prefix + gap.join(spelled) + suffix, re.IGNORECASE)
-
-
-def _ending(words: list[str], text: str) -> str:
-    match = _pattern(words, suffix=r"[\"`*\s]*\Z").search(text)
-    return match[0].strip() if match else ""
+    def _anchor(self, ids: tuple[str, ...], needle: str) -> Anchor:
+        """With the original letters of `needle` in the first chunk, from one end to the other."""
+        text, start = self._chunks[ids[0]], _position(needle, self._plain[ids[0]])
+        offsets = _offsets(text)
+        return Anchor(ids, text[offsets[start] : offsets[start + len(needle) - 1] + 1])
 
 
-def _beginning(words: list[str], text: str) -> str:
-    match = _pattern(words, prefix=r"\A[\"`*\s]*").search(text)
-    return match[0].strip() if match else ""
+def _plain(text: str) -> str:
+    return " ".join(_MARKS.sub("", text).lower().split())
+
+
+def _offsets(text: str) -> list[int]:
+    """For each character of `_plain(text)`, where it stands in `text`."""
+    offsets: list[int] = []
+    at_gap = False
+    for offset, character in enumerate(text):
+        if character in '"`*':
+            continue
+        if character.isspace():
+            at_gap = bool(offsets)
+            continue
+        if at_gap:
+            offsets.append(offset - 1)
+            at_gap = False
+        offsets += [offset] * len(character.lower())
+    return offsets
+
+
+def _position(needle: str, text: str) -> int:
+    """Where `needle` stands as whole words, -1 if nowhere."""
+    start = text.find(needle)
+    while start >= 0:
+        before, after = text[:start][-1:], text[start + len(needle) :][:1]
+        if not (before.isalnum() and needle[0].isalnum()) and not (after.isalnum() and needle[-1].isalnum()):
+            return start
+        start = text.find(needle, start + 1)
+    return -1
+
+
+def _num_at_end(words: list[str], text: str) -> int:
+    """The most words, from the first, that `text` ends with; 0 if none."""
+    return next((num for num in range(len(words) - 1, 0, -1) if f" {text}".endswith(f" {' '.join(words[:num])}")), 0)
+
+
+def _num_at_start(words: list[str], text: str) -> int:
+    """The most words, up to the last, that `text` begins with; 0 if none."""
+    return next((num for num in range(len(words) - 1, 0, -1) if f"{text} ".startswith(f"{' '.join(words[-num:])} ")), 0)

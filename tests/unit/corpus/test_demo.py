@@ -1,18 +1,20 @@
 """The demo corpus: its questions fit the text of this interpreter, and quotes find their chunks."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
-from finetune_core.corpus.demo import anchor, questions, reserved_topics, topics
+from finetune_core.corpus.demo import Anchor, QuoteFinder, questions, reserved_topics, topics
 from finetune_core.corpus.demo.reflow import heading_level, reflow
 
 MIN_QUESTIONS = 120  # promised on every supported interpreter; some quotes may be gone from a newer one
 
 
 def test_enough_questions_are_answered_by_this_interpreters_topics() -> None:
-    texts = {topic.name: topic.text for topic in topics()}
-    found = [q for q in questions() if anchor(q.quote, {q.topic: texts.get(q.topic, "")})]
+    finder = QuoteFinder({topic.name: topic.text for topic in topics()})
+    anchors = [(question, finder.find(question.quote)) for question in questions()]
+    found = [question for question, anchor in anchors if anchor and question.topic in anchor.chunk_ids]
     assert len(found) >= MIN_QUESTIONS
     assert len({question.topic for question in found}) >= 18
 
@@ -105,6 +107,10 @@ CHUNKS = {
 }
 
 
+def anchor(quote: str, chunks: dict[str, str], neighbours: Sequence[tuple[str, str]] = ()) -> Anchor | None:
+    return QuoteFinder(chunks, neighbours).find(quote)
+
+
 def test_a_quote_is_found_across_line_breaks_marks_and_case_in_every_chunk_that_has_it() -> None:
     found = anchor("operator not yields True if its argument", CHUNKS)
     assert found is not None
@@ -124,6 +130,12 @@ def test_both_halves_of_a_straddling_quote_are_relevant_if_both_have_four_words(
     found = anchor("otherwise. The end of this very sentence lies in", CHUNKS, [("a", "b")])
     assert found is not None
     assert found.chunk_ids == ("b", "a")
+
+
+def test_where_chunks_overlap_the_parts_of_a_straddling_quote_do_too() -> None:
+    chunks = {"a": "one two three four five six", "b": "five six seven eight nine ten"}
+    assert anchor("three four five six seven eight", chunks, [("a", "b")]) == Anchor(("a", "b"), "three four five six")
+    assert anchor("three four eight nine ten", chunks, [("a", "b")]) is None
 
 
 def test_a_quote_that_stands_nowhere_is_none() -> None:

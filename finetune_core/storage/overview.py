@@ -1,0 +1,74 @@
+"""What a project holds at each step of the way, counted in a handful of queries."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, select
+
+from finetune_core.records import SplitName
+from finetune_core.storage.pairs import PairState, counts_by_state
+from finetune_core.storage.tables import chunk, comparison, dataset, document, job, model, pair
+
+LIVE_STATES = ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Counts of one project. `num_test_only` are the accepted pairs that come with the test split, such as the demo's."""
+
+    num_documents: int
+    num_chunks: int
+    num_pending: int
+    num_accepted: int
+    num_rejected: int
+    num_aside: int
+    num_test_only: int
+    num_datasets: int
+    num_runs: int
+    num_live_runs: int
+    num_models: int
+    num_comparisons: int
+    newest_dataset: str
+    newest_comparison: dict[str, Any] | None
+
+    @property
+    def num_pairs(self) -> int:
+        """All pairs, in whatever state."""
+        return self.num_pending + self.num_accepted + self.num_rejected + self.num_aside
+
+
+def overview(connection: Connection, project_id: str) -> Overview:
+    """The counts of a project; all 0 for one that is new."""
+    states = counts_by_state(connection, project_id)
+    trains = (job.c.project_id == project_id, job.c.kind == "train")
+    return Overview(
+        num_documents=_count(connection, document, document.c.project_id == project_id),
+        num_chunks=_count(connection, chunk, chunk.c.project_id == project_id),
+        num_pending=states[PairState.PENDING],
+        num_accepted=states[PairState.ACCEPTED],
+        num_rejected=states[PairState.REJECTED],
+        num_aside=states[PairState.ASIDE],
+        num_test_only=_count(
+            connection,
+            pair,
+            pair.c.project_id == project_id,
+            pair.c.state == PairState.ACCEPTED,
+            pair.c.split == SplitName.TEST,
+        ),
+        num_datasets=_count(connection, dataset, dataset.c.project_id == project_id),
+        num_runs=_count(connection, job, *trains),
+        num_live_runs=_count(connection, job, *trains, job.c.state.in_(LIVE_STATES)),
+        num_models=_count(connection, model, model.c.project_id == project_id),
+        num_comparisons=_count(connection, comparison, comparison.c.project_id == project_id),
+        newest_dataset=_newest(connection, project_id, dataset, "name") or "",
+        newest_comparison=_newest(connection, project_id, comparison, "result"),
+    )
+
+
+def _count(connection: Connection, table: Table, *conditions: Any) -> int:
+    return connection.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
+def _newest(connection: Connection, project_id: str, table: Table, column: str) -> Any:
+    mine = select(table.c[column]).where(table.c.project_id == project_id)
+    return connection.scalar(mine.order_by(table.c.created_at.desc()).limit(1))
