@@ -1,0 +1,122 @@
+"""Parsing in a process of its own, so that a file that hangs, crashes or eats memory takes nothing else with it."""
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from finetune_core.corpus.parsed import Limits, Parsed
+from finetune_core.errors import CorpusError
+
+POLL_S = 0.5
+COMMAND = (sys.executable, "-m", "finetune_core.corpus.parser_process")
+
+
+class ParserProcess:
+    """Parses files one after the other in one child process, which is replaced when it had to be killed.
+
+    Use as a context manager; leaving it ends the child.
+    """
+
+    def __init__(self, limits: Limits | None = None, command: Sequence[str] = COMMAND) -> None:
+        self.limits = limits or Limits()
+        self._command = command
+        self._child: subprocess.Popen[bytes] | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="ayar-parse-")
+
+    def __enter__(self) -> "ParserProcess":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+        self._folder.cleanup()
+
+    def parse(self, path: Path, name: str, checkpoint: Callable[[], None] = lambda: None) -> Parsed:
+        """The text of the file at `path`; `checkpoint` is called at least once a second meanwhile.
+
+        Raises CorpusError with the reason for a file that is refused, also if the parser hung or died over it.
+        """
+        result = Path(self._folder.name) / "result.json"
+        result.unlink(missing_ok=True)
+        request = {"path": str(path), "name": name, "limits": asdict(self.limits), "result": str(result)}
+        try:
+            state = self._ask(request, checkpoint)
+        except BaseException:
+            self._end()  # interrupted: the child still works on this file
+            raise
+        if state == "hung":
+            raise CorpusError(
+                f"Reading it took more than {self.limits.timeout_s:g} s.",
+                hint="Split the file into smaller ones, or save it in another format.",
+            )
+        if state == "died":
+            raise CorpusError(
+                "The parser crashed or ran out of memory over it.",
+                hint="Save it in another format, for example as plain text, and add that.",
+            )
+        answer = json.loads(result.read_text("utf-8"))
+        if "refused" in answer:
+            raise CorpusError(answer["refused"], hint=answer["hint"])
+        return Parsed.from_json(answer["parsed"])
+
+    def _ask(self, request: dict[str, Any], checkpoint: Callable[[], None]) -> str:
+        """ "done", "hung" or "died"; the child is gone after the last two."""
+        child = self._running()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(json.dumps(request).encode() + b"\n")
+            child.stdin.flush()
+        except BrokenPipeError:
+            self._end()
+            return "died"
+        deadline = time.monotonic() + self.limits.timeout_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            while time.monotonic() < deadline:
+                checkpoint()
+                if selector.select(POLL_S):
+                    if child.stdout.readline() == b"done\n":
+                        return "done"
+                    self._end()
+                    return "died"
+        self._end()
+        return "hung"
+
+    def _running(self) -> "subprocess.Popen[bytes]":
+        if self._child is None or self._child.poll() is not None:
+            self._end()
+            root = str(Path(__file__).resolve().parents[2])
+            paths = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
+            keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+            self._child = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**keep, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},  # no keys: it reads what strangers wrote
+            )
+        return self._child
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    pass

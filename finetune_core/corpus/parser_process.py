@@ -1,0 +1,65 @@
+"""The child process in which files are parsed: `python -m finetune_core.corpus.parser_process`.
+
+One JSON request a line on stdin ({"path", "name", "limits", "result"}); the answer is written to the file `result` names,
+then a line "done" goes to stdout. It ends when its parent does.
+"""
+
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from finetune_core.corpus.parsed import Limits
+from finetune_core.corpus.parsing import parse
+from finetune_core.errors import CorpusError
+
+OUT_OF_MEMORY = "Reading it needs more memory than is allowed."
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+    for line in sys.stdin:
+        request = json.loads(line)
+        _answer(request)
+        answers.write("done\n")
+        answers.flush()
+
+
+def _answer(request: dict[str, Any]) -> None:
+    limits = Limits(**request["limits"])
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, resource.RLIM_INFINITY))
+    try:
+        parsed = parse(Path(request["path"]), request["name"], limits)
+        answer: dict[str, Any] = {"parsed": parsed.to_json()}
+    except CorpusError as error:
+        answer = {"refused": error.message, "hint": error.hint}
+    except MemoryError:
+        answer = {"refused": OUT_OF_MEMORY, "hint": "Split the file into smaller ones and add those."}
+    except FileNotFoundError:
+        answer = {"refused": "The file is no longer there.", "hint": "Add it again."}
+    except PermissionError:
+        answer = {"refused": "The file may not be read.", "hint": "Give yourself the right to read it, then add it again."}
+    except Exception as error:
+        text = " ".join(str(error).split())[:160]
+        answer = {
+            "refused": f"The file cannot be read ({type(error).__name__}: {text}).",
+            "hint": "Save it in another format, for example as plain text, and add that.",
+        }
+    Path(request["result"]).write_text(json.dumps(answer), "utf-8")
+
+
+def _leave_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
