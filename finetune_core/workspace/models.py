@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ArtefactError
+from finetune_core.jobs import serving_client
+from finetune_core.jobs.executors import export as export_job
+from finetune_core.plugins import snippets as templates
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.models import ModelRow
@@ -65,9 +68,7 @@ def delete(model_id: str) -> None:
 
     Raises ArtefactError if there is no such model, or if an unfinished job or a Playground answer needs it now.
     """
-    from finetune_core.jobs import serving
-
-    serving.release(model_id)
+    serving_client.release(model_id)
     with database.writing() as connection:
         row = _row(connection, model_id)
         if users := model_rows.live_jobs_using(connection, row):
@@ -79,6 +80,7 @@ def delete(model_id: str) -> None:
     files = model_rows.folder(row.project_id, row.id)
     (files / artefacts.MANIFEST).unlink(missing_ok=True)  # first, so that a half-deleted folder never looks complete
     shutil.rmtree(files, ignore_errors=True)
+    export_job.zip_path(row.project_id, row.id).unlink(missing_ok=True)
 
 
 def _row(connection: Any, model_id: str) -> ModelRow:
@@ -100,3 +102,61 @@ def _view(row: ModelRow) -> ModelView:
         size_bytes=row.size_bytes,
         created_at=row.created_at,
     )
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """Code to paste into an application built with `framework`."""
+
+    framework: str
+    code: str
+
+
+def snippets(model_id: str, at: str = "") -> list[Snippet]:
+    """How to use a model in each framework, the best known first; `at` is the folder it was put into.
+
+    Without `at`, the folder inside Ayar is named, which works on this machine as long as the model is not deleted.
+    """
+    view = get(model_id)
+    query_prefix, passage_prefix = prefixes(view.manifest)
+    return [
+        Snippet(
+            framework.title,
+            templates.render(
+                framework.template,
+                folder=at or str(folder(model_id)),
+                name=view.name,
+                query_prefix=query_prefix,
+                passage_prefix=passage_prefix,
+            ),
+        )
+        for framework in templates.FRAMEWORKS
+    ]
+
+
+def prefixes(manifest: dict[str, Any]) -> tuple[str, str]:
+    """What a model's manifest says is put before a question and before a passage."""
+    config = manifest.get("config", {})
+    return str(config.get("query_prefix") or ""), str(config.get("passage_prefix") or "")
+
+
+def export(model_id: str, to: str = "") -> str:
+    """Start copying a model, with its card, into the folder `to`, or into a zip; the job's id.
+
+    Raises ArtefactError if there is no such model, or if the folder holds something else already.
+    """
+    from finetune_core.workspace import jobs, model_card
+
+    view = get(model_id)
+    if to:
+        export_job.require_free(Path(to), model_id)
+    params = {"model_id": model_id, "to": to, "card": model_card.markdown(model_id)}
+    return jobs.submit(
+        view.project_id, "export", params, title=f"Export {view.name}", unique_key=f"export {model_id} {to}"
+    )
+
+
+def exported_zip(model_id: str) -> Path | None:
+    """The zip that an export made, if it is there."""
+    path = export_job.zip_path(get(model_id).project_id, model_id)
+    return path if path.is_file() else None

@@ -1,0 +1,161 @@
+"""Talking to the process that answers Playground questions: where it is, starting it, asking it, ending it.
+
+It listens on loopback, on a port and with a token that stand in `serve.json` in the home folder, readable by its owner
+only. A request is one line of JSON, the reply any number of `{"progress": ..., "message": ...}` lines and one with
+`result` or `error`.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune_core import errors
+from finetune_core.errors import FinetuneError, ProviderError
+from finetune_core.jobs import supervisor
+from finetune_core.storage import database
+
+START_TIMEOUT_S = 30.0
+SILENCE_TIMEOUT_S = 120.0  # the process says something every few seconds while it works
+PROGRESS = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the process listens, and which process it is."""
+
+    pid: int
+    process_started: float
+    port: int
+    token: str
+
+
+def address_file() -> Path:
+    """The file that names port and token."""
+    return database.home() / "serve.json"
+
+
+def log_file() -> Path:
+    """What the process printed."""
+    return database.home() / "serve.log"
+
+
+def living() -> Address | None:
+    """The address of the process if it is alive, else None."""
+    with suppress(OSError, ValueError, TypeError):
+        address = Address(**json.loads(address_file().read_text(encoding="utf-8")))
+        if supervisor.is_process_alive(address.pid, address.process_started):
+            return address
+    return None
+
+
+def call(operation: str, *, start: bool = True, on_progress: PROGRESS | None = None, **request: Any) -> Any:
+    """Ask the process and return its result; None if it is not alive and `start` is False.
+
+    Raises the FinetuneError that the process met, or ProviderError if it cannot be started, falls silent or dies.
+    """
+    address = living()
+    if address is None:
+        if not start:
+            return None
+        address = _started()
+    try:
+        with socket.create_connection(("127.0.0.1", address.port), timeout=SILENCE_TIMEOUT_S) as connection:
+            line = json.dumps({"token": address.token, "operation": operation, **request})
+            connection.sendall(line.encode() + b"\n")
+            return _reply(connection.makefile("r", encoding="utf-8"), on_progress)
+    except TimeoutError as error:
+        raise ProviderError(
+            f"The Playground's process said nothing for {SILENCE_TIMEOUT_S:.0f} s.",
+            hint="Stop it on the Settings page, then ask again.",
+            retryable=True,
+        ) from error
+    except OSError as error:
+        raise _died() from error
+
+
+def stop() -> bool:
+    """End the process; False if there was none. Returns once it is gone, killed if it does not go within five seconds."""
+    import psutil
+
+    address = living()
+    if address is None:
+        return False
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(address.pid)
+        process.terminate()
+        try:
+            process.wait(5)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+    return True
+
+
+def release(model_id: str) -> None:
+    """Have the process forget a model, if it is alive. Raises ArtefactError while it answers with that model."""
+    with suppress(ProviderError):  # a process that died holds nothing
+        call("release", start=False, model_id=model_id)
+
+
+def _reply(lines: Iterator[str], on_progress: PROGRESS | None) -> Any:
+    for line in lines:
+        reply = json.loads(line)
+        if "result" in reply:
+            return reply["result"]
+        if error := reply.get("error"):
+            raise _known_error(error)
+        if on_progress:
+            on_progress(reply["progress"], reply["message"])
+    raise _died()
+
+
+def _known_error(error: dict[str, str]) -> FinetuneError:
+    kind = getattr(errors, error["kind"], FinetuneError)
+    assert issubclass(kind, FinetuneError)
+    return kind(error["message"], hint=error["hint"])
+
+
+def _died() -> ProviderError:
+    return ProviderError(
+        "The Playground's process ended before it had answered.",
+        hint=f"Ask again: it starts afresh. If that happens again, see {log_file()}.",
+        retryable=True,
+    )
+
+
+def _started() -> Address:
+    """Start the process and wait until it listens. Two callers at once get the same one: the later process leaves."""
+    try:
+        supervisor.start_detached([sys.executable, "-m", "finetune_core", "serve"], log_file())
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ProviderError(
+            f"The Playground's process could not be started: {error}.", hint="Free some memory and try again."
+        ) from error
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if address := living():
+            return address
+        time.sleep(0.05)
+    raise ProviderError(
+        f"The Playground's process did not start within {START_TIMEOUT_S:.0f} s.",
+        hint=f"See {log_file()}, then try again.",
+    )
+
+
+def publish(port: int, token: str) -> None:
+    """Say where this process listens (called by the process itself)."""
+    import psutil
+
+    address = {"pid": os.getpid(), "process_started": psutil.Process().create_time(), "port": port, "token": token}
+    partial = address_file().with_suffix(".part")
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        json.dump(address, stream)
+    partial.replace(address_file())

@@ -1,0 +1,290 @@
+"""The models that answer Playground questions, kept loaded with the vectors of the passages they search.
+
+A contender is named by a text: the id of a tuned model; that id followed by "/base" for the model it was tuned from, with
+the same prefixes and limits; or "base" for the project's base model as the recipe sets it up by default.
+"""
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from finetune_core.errors import ArtefactError, CorpusError
+from finetune_core.jobs.states import JobState
+from finetune_core.records import Corpus
+from finetune_core.storage import artefacts, database, documents, projects
+from finetune_core.storage import models as model_rows
+from finetune_core.storage.tables import chunk, document, job
+
+MAX_WARM = 2
+BASE = "base"
+BASE_OF = "/base"
+DEFAULT_RECIPE = "embedding"
+TELL_S = 0.5
+Tell = Callable[[float, str], None]
+
+
+class AnsweringRun:
+    """The `Run` of a recipe that answers: it tells progress to whoever asked, and keeps nothing."""
+
+    seed = 0
+
+    def __init__(self, tell: Tell) -> None:
+        self.cache = database.home() / "cache" / "vectors"
+        self._tell, self._told_at, self._shown = tell, time.monotonic(), (0.0, "")
+        self._facts: dict[str, Any] = {}
+
+    @property
+    def workdir(self) -> Path:
+        """A folder for what does not fit into memory; removed by nobody, used by none yet."""
+        folder = database.home() / "cache" / "playground"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def log(self, step: int, **metrics: float) -> None:
+        """Answers have no curves: only a checkpoint."""
+        self.checkpoint()
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Remember what is going on, and tell it at the next checkpoint."""
+        self._shown = (fraction, message or self._shown[1])
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Tell the progress at most twice a second; what `tell` raises (nobody listens any more) ends the work."""
+        if time.monotonic() - self._told_at >= TELL_S:
+            self._told_at = time.monotonic()
+            self._tell(*self._shown)
+
+    def remember(self, **facts: Any) -> None:
+        """Keep facts for this one answer."""
+        self._facts.update(facts)
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """What was remembered during this answer."""
+        return self._facts.get(key, default)
+
+
+class WarmEmbedder:
+    """Keeps the vectors of the passages it encoded last, and asks for questions past the cache on disk."""
+
+    def __init__(self, embedder: Any) -> None:
+        self._embedder = embedder
+        self._texts: list[str] = []
+        self._vectors: Any = None
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the wrapped embedder."""
+        return str(self._embedder.fingerprint)
+
+    def encode_queries(self, texts: Sequence[str], checkpoint: Callable[[], None] | None = None) -> Any:
+        """Vectors (Q, D), not kept: what people type is nobody's business afterwards."""
+        return getattr(self._embedder, "embedder", self._embedder).encode_queries(texts, checkpoint)
+
+    def encode_passages(self, texts: Sequence[str], checkpoint: Callable[[], None] | None = None) -> Any:
+        """Vectors (P, D); from memory if the texts are those of last time."""
+        if self._vectors is None or self._texts != list(texts):
+            self._vectors = self._embedder.encode_passages(texts, checkpoint)
+            self._texts = list(texts)
+        return self._vectors
+
+
+@dataclass
+class _Warm:
+    """A loaded contender; whoever uses it holds its lock."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    name: str = ""
+    recipe: Any = None
+    config: Any = None
+    system: Any = None
+
+
+@dataclass(frozen=True)
+class _Searched:
+    corpus: Corpus
+    document_names: dict[str, str]
+    stamp: tuple[Any, ...]
+
+
+class WarmModels:
+    """At most `MAX_WARM` loaded contenders, the longest unused dropped first. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._warm: OrderedDict[tuple[str, str], _Warm] = OrderedDict()
+        self._searched: dict[tuple[str, str], _Searched] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """What the loaded contenders are called."""
+        return [warm.name for warm in self._warm.values() if warm.system is not None]
+
+    def release(self, model_id: str) -> None:
+        """Forget a tuned model and its base. Raises ArtefactError while one of them answers."""
+        with self._lock:
+            ours = [key for key in self._warm if key[1].removesuffix(BASE_OF) == model_id]
+            if busy := [key for key in ours if self._warm[key].lock.locked()]:
+                raise ArtefactError(
+                    f"The model {self._warm[busy[0]].name!r} is answering a question in the Playground.",
+                    hint="Try again when it has answered, or stop the Playground's process on the Settings page.",
+                )
+            for key in ours:
+                del self._warm[key]
+
+    def prepare(self, project_id: str, contender_ids: Sequence[str]) -> None:
+        """Load contenders and read the passages, so that the first question finds all warm."""
+        for contender_id in contender_ids:
+            run = AnsweringRun(lambda *_: None)
+            with self._borrowed(project_id, contender_id, run) as warm:
+                embedder = getattr(warm.system, "embedder", None)
+                if embedder is not None:
+                    searched = self._corpus(project_id, contender_id)
+                    embedder.encode_passages([passage.full_text for passage in searched.corpus])
+                    embedder.encode_queries(["?"])
+
+    def answer(
+        self, project_id: str, contender_ids: Sequence[str], request: dict[str, Any], tell: Tell
+    ) -> list[dict[str, Any]]:
+        """What each contender answers, as `{id, name, seconds, num_searched, passages | output}`.
+
+        `request` holds `question` and, for retrieval, `k`. Raises the FinetuneError of whatever is missing or damaged.
+        """
+        return [self._answer(project_id, contender_id, request, tell) for contender_id in contender_ids]
+
+    def _answer(self, project_id: str, contender_id: str, request: dict[str, Any], tell: Tell) -> dict[str, Any]:
+        run = AnsweringRun(tell)
+        with self._borrowed(project_id, contender_id, run) as warm:
+            searched = self._corpus(project_id, contender_id)
+            run.progress(0.2, f"{warm.name}: reading {len(searched.corpus):,} passages")
+            embedder = getattr(warm.system, "embedder", None)
+            if embedder is not None:  # once for each corpus; from then on the time shown is that of the question
+                embedder.encode_passages([passage.full_text for passage in searched.corpus], run.checkpoint)
+            began = time.perf_counter()
+            found = warm.recipe.answer(warm.system, {**request, "corpus": searched.corpus, "run": run}, warm.config)
+            seconds = time.perf_counter() - began
+        return {
+            "id": contender_id,
+            "name": warm.name,
+            "seconds": seconds,
+            "num_searched": len(searched.corpus),
+            "passages": [_shown(searched, passage_id, score) for passage_id, score in found],
+        }
+
+    @contextmanager
+    def _borrowed(self, project_id: str, contender_id: str, run: AnsweringRun) -> Iterator[_Warm]:
+        """A loaded contender that nobody else uses meanwhile."""
+        key = (project_id, contender_id)
+        with self._lock:
+            warm = self._warm.setdefault(key, _Warm())
+            self._warm.move_to_end(key)
+            idle = [old for old, held in self._warm.items() if not held.lock.locked() and old != key]
+            for old in idle[: max(0, len(self._warm) - MAX_WARM)]:
+                del self._warm[old]
+        run.progress(0.0, "Waiting for another question to be answered")
+        while not warm.lock.acquire(timeout=TELL_S):
+            run.checkpoint()
+        try:
+            _set_threads()
+            if warm.system is None:
+                run.progress(0.1, "Loading the model")
+                _load(warm, project_id, contender_id, run)
+            yield warm
+        finally:
+            warm.lock.release()
+
+    def _corpus(self, project_id: str, contender_id: str) -> _Searched:
+        """The passages searched: the project's own, or else those of the test set the model was judged on."""
+        with database.reading() as connection:
+            row = model_rows.find(connection, contender_id.removesuffix(BASE_OF))
+            stamp = _stamp(connection, project_id)
+            key = (project_id, row.dataset_id if row else "")
+            searched = self._searched.get(key)
+            if searched is None or searched.stamp != stamp:
+                searched = _searched(connection, project_id, key[1], stamp)
+                self._searched = {**self._searched, key: searched}
+        return searched
+
+
+def _load(warm: _Warm, project_id: str, contender_id: str, run: AnsweringRun) -> None:
+    from finetune_core import recipes
+
+    if contender_id == BASE:
+        with database.reading() as connection:
+            project = projects.find(connection, project_id=project_id)
+        assert project is not None, project_id
+        warm.recipe = recipes.get(DEFAULT_RECIPE)
+        warm.config = warm.recipe.config(base_model=project.base_model)
+        warm.name = project.base_model
+        system = warm.recipe.systems(warm.config, None, run)["base"]
+    else:
+        with database.reading() as connection:
+            row = model_rows.find(connection, contender_id.removesuffix(BASE_OF))
+        if row is None:
+            raise ArtefactError("This model was deleted.", hint="Choose another one.")
+        folder = model_rows.folder(row.project_id, row.id)
+        manifest = artefacts.verify(folder)
+        warm.recipe = recipes.get(row.recipe)
+        warm.config = warm.recipe.config.model_validate(manifest["config"])
+        is_base = contender_id.endswith(BASE_OF)
+        warm.name = str(manifest["base_model"]) if is_base else row.name
+        model = None if is_base else warm.recipe.load(folder, run)
+        system = warm.recipe.systems(warm.config, model, run)["base" if is_base else "tuned"]
+    if is_dataclass(system) and not isinstance(system, type) and hasattr(system, "embedder"):
+        system = replace(system, embedder=WarmEmbedder(system.embedder))
+    warm.system = system
+
+
+def _searched(connection: Connection, project_id: str, dataset_id: str, stamp: tuple[Any, ...]) -> _Searched:
+    chunks = documents.included_chunks(connection, project_id)
+    names = dict(
+        connection.execute(select(document.c.id, document.c.name).where(document.c.project_id == project_id)).all()
+    )
+    corpus = Corpus(tuple(found.passage for found in chunks))
+    if not len(corpus) and dataset_id:
+        from finetune_core.storage import datasets
+
+        corpus = datasets.load_split(project_id, dataset_id).test.corpus
+    if not len(corpus):
+        raise CorpusError("There are no passages to search in this project.", hint="Add documents on the Corpus page.")
+    return _Searched(corpus, names, stamp)
+
+
+def _stamp(connection: Connection, project_id: str) -> tuple[Any, ...]:
+    """Changes whenever chunks are added, excluded or included; costs one pass over the project's chunks."""
+    chunks = select(func.count(), func.max(chunk.c.seq), func.sum(chunk.c.excluded * chunk.c.seq)).where(
+        chunk.c.project_id == project_id
+    )
+    excluded = (
+        select(document.c.id).where(document.c.project_id == project_id, document.c.excluded).order_by(document.c.id)
+    )
+    return (*connection.execute(chunks).one(), *connection.execute(excluded).scalars())
+
+
+def _shown(searched: _Searched, passage_id: str, score: float) -> dict[str, Any]:
+    passage = searched.corpus[passage_id]
+    return {
+        "id": passage.id,
+        "score": float(score),
+        "title": passage.title,
+        "text": passage.text,
+        "document": searched.document_names.get(passage.document, passage.document),
+    }
+
+
+def _set_threads() -> None:
+    """All cores while nothing trains; else one, which for one question is as fast and waits for no other."""
+    import torch
+
+    with database.reading() as connection:
+        busy = connection.execute(
+            select(func.count()).select_from(job).where(job.c.heavy, job.c.state == JobState.RUNNING)
+        ).scalar_one()
+    torch.set_num_threads(1 if busy else os.cpu_count() or 1)

@@ -1,0 +1,37 @@
+"""Code to paste into an application that uses a tuned model. None of it needs Ayar."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A library that a tuned embedding model plugs into; `template` is the name of its file here."""
+
+    title: str
+    template: str
+
+
+FRAMEWORKS = (
+    Framework("LlamaIndex", "llama_index"),
+    Framework("sentence-transformers", "sentence_transformers"),
+    Framework("LangChain", "langchain"),
+)
+
+
+def render(template: str, *, folder: str, name: str, query_prefix: str = "", passage_prefix: str = "") -> str:
+    """The snippet for a framework with a model's folder and prefixes filled in as Python literals.
+
+    Raises ValueError for a template there is none of.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    known = [framework.template for framework in FRAMEWORKS]
+    if template not in known:
+        raise ValueError(f"there is no snippet {template!r}, only {', '.join(known)}")
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - Python
+    environment.filters["repr"] = repr
+    text = (Path(__file__).parent / f"{template}.py.jinja").read_text(encoding="utf-8")
+    return environment.from_string(text).render(
+        folder=folder, name=name, query_prefix=query_prefix, passage_prefix=passage_prefix
+    )

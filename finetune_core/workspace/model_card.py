@@ -1,0 +1,127 @@
+"""What a model card says, gathered: the manifest, the dataset it learned from, and the last comparison with its base."""
+
+import functools
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_core.errors import FinetuneError
+from finetune_core.plugins import model_card as card
+from finetune_core.plugins import snippets
+from finetune_core.plugins.model_card import CardFacts, DocumentShare
+from finetune_core.storage import database, datasets, documents
+from finetune_core.workspace import models
+
+__all__ = ["DocumentShare"]
+
+MAX_DOCUMENTS = 20
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a model came from: its run, the dataset version with its counts, and the documents behind its training pairs.
+
+    `documents` are sorted by number of pairs, most first; empty if the dataset is gone or damaged.
+    """
+
+    run_id: str
+    base_model: str
+    dataset_name: str
+    dataset_hash: str
+    num_train: int
+    num_validation: int
+    num_test: int
+    documents: tuple[DocumentShare, ...]
+
+
+def lineage(model_id: str) -> Lineage:
+    """Where a model came from. Raises ArtefactError if there is no such model."""
+    model = models.get(model_id)
+    dataset = _dataset(model)
+    return Lineage(
+        run_id=model.run_id,
+        base_model=str(model.manifest.get("base_model", "")),
+        dataset_name=str(dataset.get("name", "")),
+        dataset_hash=str(dataset.get("hash", model.dataset_id)),
+        num_train=int(dataset.get("num_train", 0)),
+        num_validation=int(dataset.get("num_validation", 0)),
+        num_test=int(dataset.get("num_test", 0)),
+        documents=_documents(model.project_id, model.dataset_id),
+    )
+
+
+def markdown(model_id: str) -> str:
+    """The model card. Raises ArtefactError if there is no such model."""
+    from finetune_core import recipes
+
+    model = models.get(model_id)
+    manifest, recipe, dataset, come_from = model.manifest, recipes.get(model.recipe), _dataset(model), lineage(model_id)
+    query_prefix, passage_prefix = models.prefixes(manifest)
+    return card.model_card(
+        CardFacts(
+            name=model.name,
+            recipe=model.recipe,
+            recipe_title=recipe.title,
+            summary=recipe.summary,
+            library="sentence-transformers",
+            base_model=come_from.base_model,
+            made=time.strftime("%Y-%m-%d", time.gmtime(model.created_at)),
+            run_id=model.run_id,
+            dataset={
+                "name": come_from.dataset_name or model.dataset_id,
+                "hash": come_from.dataset_hash,
+                "split_rule": dataset.get("split_rule", "document"),
+                "num_train": come_from.num_train,
+                "num_validation": come_from.num_validation,
+                "num_test": come_from.num_test,
+                "num_never_reviewed": int(dataset.get("num_never_reviewed", 0)),
+            },
+            config=manifest.get("config", {}),
+            libraries=manifest.get("libraries", {}),
+            headline=recipe.headline,
+            snippet=snippets.render(
+                "sentence_transformers",
+                folder="path/to/this/folder",
+                name=model.name,
+                query_prefix=query_prefix,
+                passage_prefix=passage_prefix,
+            ),
+            best_step=manifest.get("best_step"),
+            base_value=manifest.get("base_validation"),
+            best_value=manifest.get("best_value"),
+            query_prefix=query_prefix,
+            passage_prefix=passage_prefix,
+            documents=come_from.documents[:MAX_DOCUMENTS],
+            num_more_documents=max(0, len(come_from.documents) - MAX_DOCUMENTS),
+            warnings=tuple(map(str, dataset.get("warnings", []))),
+            **_judgement(model),
+        )
+    )
+
+
+def _judgement(model: models.ModelView) -> dict[str, Any]:
+    """Verdict, metrics and number of questions of the newest comparison that has this model's run; {} without one."""
+    return {}
+
+
+def _dataset(model: models.ModelView) -> dict[str, Any]:
+    with database.reading() as connection:
+        row = datasets.find(connection, model.project_id, model.dataset_id)
+    return {**row.manifest, "name": row.name} if row else {}
+
+
+@functools.lru_cache(maxsize=16)
+def _num_pairs_of(project_id: str, dataset_id: str) -> tuple[tuple[str, int], ...]:
+    examples = datasets.load_split(project_id, dataset_id).train.examples
+    return tuple(Counter(example.group for example in examples).most_common())
+
+
+def _documents(project_id: str, dataset_id: str) -> tuple[DocumentShare, ...]:
+    with suppress(FinetuneError):  # a damaged dataset is told where it is used; a model can still be shown without it
+        counts = _num_pairs_of(project_id, dataset_id)
+        with database.reading() as connection:
+            names = {group: documents.name_of(connection, project_id, group) or group for group, _ in counts}
+        return tuple(DocumentShare(names[group], num) for group, num in counts)
+    return ()

@@ -1,0 +1,158 @@
+"""One question to two models side by side, answered by a process of its own that is started on demand."""
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from finetune_core.errors import CorpusError, FinetuneError
+from finetune_core.jobs import serving_client
+from finetune_core.jobs.warm_models import BASE, BASE_OF, MAX_WARM
+from finetune_core.storage import database, datasets
+from finetune_core.storage import models as model_rows
+from finetune_core.workspace import projects
+
+MAX_QUESTION_CHARACTERS = 2000
+MAX_K = 50
+MAX_EXAMPLE_CHARACTERS = 110
+
+OnProgress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A model that can answer; `base_id` is the contender it was tuned from, "" for a base."""
+
+    id: str
+    name: str
+    base_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A passage a model found. `rank` starts at 1; `score` is the cosine similarity (-1 to 1); `title` may be ""."""
+
+    rank: int
+    id: str
+    score: float
+    title: str
+    text: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one model found; `seconds` is the time for the question alone, its model and passages being loaded."""
+
+    id: str
+    name: str
+    seconds: float
+    num_searched: int
+    passages: tuple[FoundPassage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaygroundStatus:
+    """The process that answers: since when, with which models, idle for how long; it leaves after `leaves_after_s`."""
+
+    pid: int
+    started_at: float
+    models: tuple[str, ...]
+    num_answers: int
+    idle_s: float
+    leaves_after_s: float
+
+
+def contenders(project_id: str) -> list[Contender]:
+    """The models that can answer in this project: each tuned one, newest first, then the base models."""
+    with database.reading() as connection:
+        rows = model_rows.of_project(connection, project_id)
+    tuned = [Contender(row.id, row.name, row.id + BASE_OF) for row in rows]
+    bases = [Contender(row.id + BASE_OF, str(row.manifest.get("base_model", BASE))) for row in rows]
+    return [*tuned, *bases] or [Contender(BASE, projects.get(project_id).base_model)]
+
+
+def answer(
+    project_id: str, model_ids: Sequence[str], question: str, k: int = 5, on_progress: OnProgress | None = None
+) -> list[Answer]:
+    """What each contender finds for a question, in the order asked; starts the process if need be.
+
+    Blocks: some seconds the first time, well under one later. `on_progress(fraction, message)` is called meanwhile. Raises
+    CorpusError for a question or k out of bounds, ArtefactError for a damaged model, ProviderError if the process died.
+    """
+    question = question.strip()
+    if not 1 <= len(question) <= MAX_QUESTION_CHARACTERS:
+        raise CorpusError(
+            f"A question has 1 to {MAX_QUESTION_CHARACTERS} characters; this one has {len(question)}.",
+            hint="Type a question, or choose an example.",
+        )
+    if not 1 <= k <= MAX_K:
+        raise CorpusError(f"{k} passages cannot be shown; 1 to {MAX_K} can.", hint="Choose another number.")
+    if not 1 <= len(model_ids) <= MAX_WARM:
+        raise CorpusError(
+            f"{len(model_ids)} models were chosen; 1 to {MAX_WARM} can answer side by side.", hint="Choose fewer."
+        )
+    replies = serving_client.call(
+        "answer",
+        on_progress=on_progress,
+        project_id=project_id,
+        model_ids=list(model_ids),
+        input={"question": question, "k": k},
+    )
+    return [_answer(reply) for reply in replies]
+
+
+def prepare(project_id: str, model_ids: Sequence[str]) -> None:
+    """Have models and passages loaded in the background, so that the first question is answered sooner. Never raises."""
+
+    def ask() -> None:
+        with suppress(FinetuneError):  # what is wrong is told to whoever asks a question
+            serving_client.call("prepare", project_id=project_id, model_ids=list(model_ids))
+
+    threading.Thread(target=ask, name="prepare-playground", daemon=True).start()
+
+
+def moved(before: Answer, after: Answer) -> dict[str, int | None]:
+    """How far each passage of `after` rose against `before` (negative: fell); None where `before` did not show it."""
+    ranks = {passage.id: passage.rank for passage in before.passages}
+    return {passage.id: ranks[passage.id] - passage.rank if passage.id in ranks else None for passage in after.passages}
+
+
+def example_questions(project_id: str, limit: int = 6) -> list[str]:
+    """Short questions of the newest dataset's test part, spread evenly over it; [] without a dataset."""
+    with database.reading() as connection:
+        versions = datasets.of_project(connection, project_id)
+    with suppress(FinetuneError):  # a damaged dataset shows where it is used; here it only means no examples
+        return list(_examples(project_id, versions[0].id, limit)) if versions else []
+    return []
+
+
+def status() -> PlaygroundStatus | None:
+    """The process that answers, or None if there is none now."""
+    address = serving_client.living()
+    with suppress(FinetuneError):
+        reply = serving_client.call("status", start=False)
+        if address and reply:
+            return PlaygroundStatus(pid=address.pid, **(reply | {"models": tuple(reply["models"])}))
+    return None
+
+
+def stop() -> bool:
+    """End the process and free its memory; False if there was none. The next question starts it again."""
+    return serving_client.stop()
+
+
+@functools.lru_cache(maxsize=8)
+def _examples(project_id: str, dataset_id: str, limit: int) -> tuple[str, ...]:
+    examples = datasets.load_split(project_id, dataset_id).test.examples
+    short = [example.query for example in examples if len(example.query) <= MAX_EXAMPLE_CHARACTERS]
+    step = max(1, len(short) // limit)
+    return tuple(dict.fromkeys(short[::step][:limit]))
+
+
+def _answer(reply: dict[str, object]) -> Answer:
+    found = reply.pop("passages")
+    assert isinstance(found, list)
+    passages = tuple(FoundPassage(rank, **passage) for rank, passage in enumerate(found, start=1))
+    return Answer(**reply, passages=passages)  # type: ignore[arg-type]
