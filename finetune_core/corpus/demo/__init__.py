@@ -4,4 +4,7 @@ from finetune_core.corpus.demo.anchors import Anchor, QuoteFinder
 from finetune_core.corpus.demo.questions import Question, questions, reserved_topics
 from finetune_core.corpus.demo.topics import Topic, topics
 
-__all__ = ["Anchor", "Question", "QuoteFinder", "Topic", "questions", "reserved_topics", "topics"]
+DEMO = "demo"
+"""What the demo's pairs name as their generator."""
+
+__all__ = ["DEMO", "Anchor", "Question", "QuoteFinder", "Topic", "questions", "reserved_topics", "topics"]

@@ -1,0 +1,75 @@
+"""The one thing to do next, said in a sentence, with the button that leads there."""
+
+import streamlit as st
+
+from components.text import plain, t, tn
+from finetune_core.workspace.pipeline import NextStep, Pipeline
+
+
+def next_step(pipeline: Pipeline, *, key: str) -> None:
+    """A card with the newest verdict, if there is one, and the next step."""
+    title, text, page, label = _words(pipeline)
+    with st.container(border=True, key=key, gap="small"):
+        if pipeline.verdict:
+            st.markdown(f":material/balance: **{t('Newest verdict')}**")
+            st.markdown(plain(pipeline.verdict))
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            with st.container(width="stretch", gap="xxsmall"):
+                st.caption(t("Next step"))
+                st.markdown(f"#### {title}")
+                st.markdown(text)
+            if st.button(
+                label, type="primary", key=f"{key}_go", icon=":material/arrow_forward:", icon_position="right"
+            ):
+                st.switch_page(f"../pages/{page}.py")
+
+
+def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
+    """Title, text, page and button of the next step."""
+    counts = pipeline.counts
+    num_unreviewed = counts.num_pending
+    return {
+        NextStep.ADD_DOCUMENTS: (
+            t("Bring your documents"),
+            t("PDF, Word, slides, web pages, tables or plain text. They stay on this machine."),
+            "corpus", t("Add documents"),
+        ),
+        NextStep.WRITE_QUESTIONS: (
+            t("Let Ayar write questions"),
+            tn("Your {num} chunk is ready. Questions are what the model learns from.",
+               "Your {num} chunks are ready. Questions are what the model learns from.", counts.num_chunks),
+            "generate", t("Write questions"),
+        ),
+        NextStep.REVIEW: (
+            t("Review the questions"),
+            tn("{num} question waits. Accept the good ones; two hundred make a fair start.",
+               "{num} questions wait. Accept the good ones; two hundred make a fair start.", num_unreviewed),
+            "review", t("Start reviewing"),
+        ),
+        NextStep.FREEZE: (
+            t("Freeze a dataset"),
+            t("Freezing splits your pairs into a part to learn on, one to choose on and one to judge on, for good."),
+            "train", t("Freeze and train"),
+        ),
+        NextStep.TRAIN: (
+            t("Tune a model"),
+            t("Dataset {name} is ready. The page tells you how long it will take and what your test can show.",
+              name=plain(counts.newest_dataset)),
+            "train", t("Set up a run"),
+        ),
+        NextStep.WATCH: (
+            t("Watch the training"),
+            t("A run is under way. You may close the browser; it goes on."),
+            "runs", t("Show the run"),
+        ),
+        NextStep.COMPARE: (
+            t("See whether it is better"),
+            t("Base and tuned answer the same test questions; you get numbers with intervals and one plain sentence."),
+            "compare", t("Compare"),
+        ),
+        NextStep.TRY: (
+            t("Try both side by side"),
+            t("Ask a question of your own, or take the tuned model away from the Models page."),
+            "playground", t("Open the playground"),
+        ),
+    }[pipeline.next_step]  # fmt: skip

@@ -1,0 +1,74 @@
+"""The way from documents to a verdict, as one row of cards with counts and links."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from components.text import t, tn
+from finetune_core.workspace.pipeline import NextStep, Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One card: a number, what it counts, the page it leads to, and the next steps during which it is the one in turn."""
+
+    title: str
+    icon: str
+    number: int
+    detail: str
+    page: str
+    link: str
+    turns: tuple[NextStep, ...]
+
+
+def pipeline_strip(pipeline: Pipeline, *, key: str) -> None:
+    """One card for each step; the step in turn carries the accent, the steps done a tick."""
+    with st.grid(6, min_column_width=150, key=key):
+        for step in _steps(pipeline):
+            _card(step, in_turn=pipeline.next_step in step.turns)
+
+
+def _card(step: Step, *, in_turn: bool) -> None:
+    with st.container(border=True, height="stretch", gap="xsmall"):
+        if in_turn:
+            title = f":primary[**:material/{step.icon}: {step.title}**]"
+        else:
+            title = f":gray[:material/{'check_circle' if step.number else step.icon}: {step.title}]"
+        st.markdown(title)
+        st.markdown(f"### {step.number:,}")
+        st.caption(step.detail)
+        st.space("stretch")
+        st.page_link(
+            f"../pages/{step.page}.py", label=step.link, icon=":material/arrow_forward:", icon_position="right"
+        )
+
+
+def _steps(pipeline: Pipeline) -> list[Step]:
+    counts, turn = pipeline.counts, NextStep
+    return [
+        Step(
+            t("Documents"), "library_books", counts.num_documents,
+            tn("{num} chunk", "{num} chunks", counts.num_chunks), "corpus", t("Corpus"), (turn.ADD_DOCUMENTS,),
+        ),
+        Step(
+            t("Questions"), "edit_note", counts.num_pairs,
+            tn("{num} set aside", "{num} set aside", counts.num_aside), "generate", t("Write"), (turn.WRITE_QUESTIONS,),
+        ),
+        Step(
+            t("Accepted"), "fact_check", counts.num_accepted,
+            tn("{num} waits for review", "{num} wait for review", counts.num_pending), "review", t("Review"),
+            (turn.REVIEW,),
+        ),
+        Step(
+            t("Datasets"), "inventory_2", counts.num_datasets,
+            t("frozen and split"), "train", t("Train"), (turn.FREEZE, turn.TRAIN),
+        ),
+        Step(
+            t("Models"), "deployed_code", counts.num_models,
+            tn("{num} run", "{num} runs", counts.num_runs), "runs", t("Runs"), (turn.WATCH,),
+        ),
+        Step(
+            t("Comparisons"), "balance", counts.num_comparisons,
+            t("base against tuned"), "compare", t("Compare"), (turn.COMPARE, turn.TRY),
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,115 @@
+"""Load the demo: the interpreter's language reference as documents, and the hand-written questions as a test set."""
+
+from itertools import pairwise
+from typing import Any
+
+from pydantic import BaseModel
+
+from finetune_core.corpus.demo import DEMO, Question, QuoteFinder, Topic, questions, reserved_topics, topics
+from finetune_core.jobs.run import JobRun
+from finetune_core.records import SplitName, content_id
+from finetune_core.storage import database, documents, pairs
+from finetune_core.storage.documents import Chunk, NewDocument
+from finetune_core.storage.pairs import NewPair, PairSource, PairState
+
+HEAVY = False
+MEDIA_TYPE = "text/plain"
+
+
+class Params(BaseModel):
+    """Nothing to choose: chunks are cut as the project says."""
+
+
+def execute(run: JobRun, params: Params) -> dict[str, Any]:
+    """Add what is missing; running it twice changes nothing.
+
+    The result counts `num_documents` and `num_questions` of the demo in the project now, and `num_quotes_missing`: questions
+    left out because this interpreter's reference no longer says so.
+    """
+    del params
+    ids = _add_documents(run)
+    run.progress(0.9, "Finding the answers of the test questions")
+    found, num_missing = _anchored(run, ids)
+    _add_pairs(run, found)
+    run.say(f"{len(ids)} documents, {len(found)} test questions, {num_missing} quotes not found")
+    return {"num_documents": len(ids), "num_questions": len(found), "num_quotes_missing": num_missing}
+
+
+def _add_documents(run: JobRun) -> dict[str, str]:
+    """Insert topics that are missing, each with its chunks in a transaction of its own; document id of each topic."""
+    from finetune_core.corpus.chunking import Chunker
+    from finetune_core.providers.tokens import TokenCounter
+    from finetune_core.storage import projects
+
+    with database.reading() as connection:
+        project = projects.find(connection, project_id=run.project_id)
+        known = set(documents.document_ids(connection, run.project_id))
+    assert project is not None
+    chunker = Chunker(TokenCounter.for_model(project.base_model), project.chunk_tokens, project.chunk_overlap_tokens)
+    ids = {topic.name: content_id("document", topic.text) for topic in topics()}
+    for done, topic in enumerate(topics()):
+        run.progress(0.85 * done / len(ids), f"Reading {topic.title}")
+        new = _document(topic, ids[topic.name])
+        if new.id not in known:
+            chunks = chunker.cut(new.id, new.text, new.sections)
+            with run.writing() as connection:
+                documents.insert_document(connection, run.project_id, new, chunks)
+    return ids
+
+
+def _document(topic: Topic, document_id: str) -> NewDocument:
+    return NewDocument(
+        document_id,
+        topic.name,
+        topic.title,
+        MEDIA_TYPE,
+        topic.text,
+        topic.sections,
+        language="en",
+        held_out=topic.held_out,
+    )
+
+
+def _anchored(run: JobRun, ids: dict[str, str]) -> tuple[list[NewPair], int]:
+    """A pair for each question whose quote stands in a chunk that is searched, and the number of the others."""
+    with database.reading() as connection:
+        chunks = documents.included_chunks(connection, run.project_id)
+    # The chunks of reserved topics come first, so that a question belongs to its own topic where others say the same.
+    reserved = {ids[name] for name in reserved_topics() if name in ids}
+    chunks.sort(key=lambda chunk: chunk.document_id not in reserved)
+    document_of = {chunk.id: chunk.document_id for chunk in chunks}
+    finder = QuoteFinder({chunk.id: chunk.text for chunk in chunks}, _neighbours(chunks))
+    found: list[NewPair] = []
+    for question in questions():
+        run.checkpoint()
+        if anchor := finder.find(question.quote):
+            found.append(_pair(question, anchor.chunk_ids, anchor.evidence, document_of[anchor.chunk_ids[0]]))
+    return found, len(questions()) - len(found)
+
+
+def _neighbours(chunks: list[Chunk]) -> list[tuple[str, str]]:
+    ordered = sorted(chunks, key=lambda chunk: (chunk.document_id, chunk.position))
+    return [(a.id, b.id) for a, b in pairwise(ordered) if a.document_id == b.document_id]
+
+
+def _pair(question: Question, chunk_ids: tuple[str, ...], evidence: str, document_id: str) -> NewPair:
+    return NewPair(
+        id=content_id(DEMO, question.question, *chunk_ids),
+        question=question.question,
+        grades=dict.fromkeys(chunk_ids, 1),
+        document_id=document_id,
+        source=PairSource.WRITTEN,
+        evidence=evidence,
+        generator=DEMO,
+        split=SplitName.TEST,
+        state=PairState.ACCEPTED,
+    )
+
+
+def _add_pairs(run: JobRun, found: list[NewPair]) -> None:
+    """Insert the pairs; if the corpus was cut anew since the last time, those that point to old chunks go first."""
+    with run.writing() as connection:
+        known = pairs.existing_ids(connection, run.project_id, [new.id for new in found])
+        if len(known) < len(found):
+            pairs.remove_generated(connection, run.project_id, DEMO)
+            pairs.insert(connection, run.project_id, found)

@@ -1,0 +1,90 @@
+"""Loading the demo: whole, idempotent, held out where it must be, anchored anew when chunks change."""
+
+from finetune_core.corpus.demo import questions, reserved_topics, topics
+from finetune_core.jobs.states import JobState
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.storage import database, documents, pairs
+from finetune_core.storage.pairs import Pair, PairFilter, PairState
+from finetune_core.workspace import demo, jobs, pipeline, projects
+from finetune_core.workspace.pipeline import NextStep
+
+
+def load(project_id: str) -> dict[str, int]:
+    job_id = jobs.submit(project_id, "demo", {}, start=False)
+    run_queued_here()
+    job = jobs.get(job_id)
+    assert job.state is JobState.DONE, job.error
+    return dict(job.result)
+
+
+def written_pairs(project_id: str) -> list[Pair]:
+    with database.reading() as connection:
+        return list(pairs.each(connection, project_id, PairFilter()))
+
+
+def test_the_demo_loads_whole_and_a_second_time_changes_nothing() -> None:
+    project_id = demo.new_project().id
+    result = load(project_id)
+    first = written_pairs(project_id)
+    assert result["num_documents"] == len(topics())
+    assert result["num_questions"] == len(first) >= 120
+    assert result["num_questions"] + result["num_quotes_missing"] == len(questions())
+    size = projects.size(project_id)
+    assert load(project_id) == result
+    assert written_pairs(project_id) == first
+    assert projects.size(project_id) == size
+
+
+def test_every_question_is_an_accepted_test_pair_whose_evidence_stands_in_its_chunk() -> None:
+    project_id = demo.new_project().id
+    load(project_id)
+    with database.reading() as connection:
+        chunks = {chunk.id: chunk for chunk in documents.included_chunks(connection, project_id)}
+        held_out = documents.held_out_documents(connection, project_id)
+        ids = [pair.id for pair in written_pairs(project_id)]
+        grades = pairs.grades(connection, project_id, ids)
+    for pair in written_pairs(project_id):
+        assert (pair.state, pair.split, pair.source) == (PairState.ACCEPTED, "test", "written")
+        assert pair.evidence in chunks[pair.chunk_id].text
+        assert pair.document_id == chunks[pair.chunk_id].document_id
+        # An answer in a text that training questions may be written on would be learnt, not found.
+        assert {chunks[chunk_id].document_id for chunk_id in grades[pair.id]} <= held_out
+    assert len({pair.document_id for pair in written_pairs(project_id)}) >= len(reserved_topics()) - 2
+
+
+def test_a_hand_checked_question_leads_to_the_chunk_with_its_answer() -> None:
+    project_id = demo.new_project().id
+    load(project_id)
+    pair = next(
+        pair for pair in written_pairs(project_id) if pair.question == "What is the at sign between two matrices for?"
+    )
+    with database.reading() as connection:
+        heading, text, _, document = pairs.passage(connection, project_id, "", pair.chunk_id)
+    assert (heading, document) == ("Binary arithmetic operations", "binary")
+    assert "No builtin Python types implement this operator" in text
+    assert pair.evidence == "operator is intended to be used for matrix multiplication"
+
+
+def test_after_chunks_are_cut_anew_loading_again_leads_to_the_new_ones() -> None:
+    project_id = demo.new_project().id
+    load(project_id)
+    num_before = len(written_pairs(project_id))
+    projects.update(project_id, chunk_tokens=256, chunk_overlap_tokens=0)
+    with database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM chunk")
+        connection.exec_driver_sql("DELETE FROM document")
+    load(project_id)
+    with database.reading() as connection:
+        chunk_ids = {chunk.id for chunk in documents.included_chunks(connection, project_id)}
+    assert len(written_pairs(project_id)) == num_before
+    assert {pair.chunk_id for pair in written_pairs(project_id)} <= chunk_ids
+
+
+def test_after_loading_the_next_step_is_to_write_questions() -> None:
+    project = demo.new_project()
+    assert demo.new_project().name == "Demo 2"
+    assert pipeline.look(project.id).next_step is NextStep.ADD_DOCUMENTS
+    load(project.id)
+    seen = pipeline.look(project.id)
+    assert seen.next_step is NextStep.WRITE_QUESTIONS  # test questions are nothing to train on
+    assert seen.counts.num_test_only == seen.counts.num_accepted >= 120
