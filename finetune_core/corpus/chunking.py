@@ -93,7 +93,9 @@ class Chunker:
 
     def _split(self, body: str, heading_tokens: int) -> list[str]:
         room = self._chunk_tokens - self._counter.num_special_tokens - heading_tokens
-        return _splitter(room, min(self._overlap_tokens, room // 2), self._size).split_text(body)
+        splitter = _splitter(room, min(self._overlap_tokens, room // 2), self._size)
+        pieces: list[str] = splitter.split_text(body)
+        return pieces
 
     def _fitting_heading(self, heading: str) -> str:
         """At most a quarter of the chunk: the outermost headings go first, then the end of the innermost."""
@@ -150,5 +152,9 @@ def _block(text: str, group: Sequence[Section]) -> tuple[str, str]:
 
 
 def _shared_heading(group: Sequence[Section]) -> str:
-    paths = [section.heading.split(SEPARATOR) for section in group]
-    return SEPARATOR.join(os.path.commonprefix(paths))
+    shared: list[str] = []
+    for parts in zip(*(section.heading.split(SEPARATOR) for section in group), strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    return SEPARATOR.join(shared)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -98,7 +99,9 @@ class ParserProcess:
             self._end()
             root = str(Path(__file__).resolve().parents[2])
             paths = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
-            keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+            keep = {
+                name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR") if name in os.environ
+            }
             self._child = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -116,7 +119,5 @@ class ParserProcess:
         child.wait()
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
-                try:
+                with suppress(BrokenPipeError):
                     pipe.close()
-                except BrokenPipeError:
-                    pass

@@ -3,12 +3,13 @@
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 from finetune_core.corpus.parsed import Parsed
 from finetune_core.corpus.sections import clean_text, markdown_sections, plain_heading
 from finetune_core.errors import CorpusError
 
-_PLAIN = {  # what a model should read: words and headings, no addresses, no marks of emphasis
+_PLAIN: dict[str, Any] = {  # what a model should read: words and headings, no addresses, no marks of emphasis
     "strip": ["a", "img", "b", "strong", "em", "i", "u", "s", "del", "code", "sub", "sup"],
     "heading_style": "atx",
     "escape_asterisks": False,
@@ -27,7 +28,7 @@ def parse_docx(path: Path) -> Parsed:
     from markitdown.converters import DocxConverter
 
     with path.open("rb") as stream:
-        markdown = DocxConverter().convert(stream, StreamInfo(extension=".docx"), **_PLAIN).markdown
+        markdown = _untyped(DocxConverter).convert(stream, StreamInfo(extension=".docx"), **_PLAIN).markdown
     return _from_markdown(markdown, "application/vnd.openxmlformats-officedocument.wordprocessingml.document")
 
 
@@ -37,7 +38,7 @@ def parse_pptx(path: Path, max_slides: int) -> Parsed:
     from markitdown.converters import PptxConverter
 
     with path.open("rb") as stream:
-        markdown = PptxConverter().convert(stream, StreamInfo(extension=".pptx")).markdown
+        markdown = _untyped(PptxConverter).convert(stream, StreamInfo(extension=".pptx")).markdown
     pieces = _SLIDE.split(_IMAGE.sub("", markdown.replace("\x0b", " ")))
     slides = [(number, body.strip()) for number, body in zip(pieces[1::2], pieces[2::2], strict=True)]
     if len(slides) > max_slides:
@@ -67,6 +68,11 @@ def parse_html(text: str) -> Parsed:
     except RecursionError:  # nested thousands deep: the words alone, collected without recursion
         markdown = body.get_text("\n", strip=True)
     return _from_markdown(markdown, "text/html", title=title)
+
+
+def _untyped(converter: Any) -> Any:
+    """A converter; markitdown's own types stop short of its constructors."""
+    return converter()
 
 
 def _from_markdown(markdown: str, media_type: str, num_pages: int | None = None, title: str = "") -> Parsed:

@@ -45,7 +45,10 @@ def _answer(request: dict[str, Any]) -> None:
     except FileNotFoundError:
         answer = {"refused": "The file is no longer there.", "hint": "Add it again."}
     except PermissionError:
-        answer = {"refused": "The file may not be read.", "hint": "Give yourself the right to read it, then add it again."}
+        answer = {
+            "refused": "The file may not be read.",
+            "hint": "Give yourself the right to read it, then add it again.",
+        }
     except Exception as error:
         text = " ".join(str(error).split())[:160]
         answer = {

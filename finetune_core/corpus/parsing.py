@@ -21,8 +21,29 @@ MAX_COMPRESSION = 1000
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OFFICE = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
 _REFUSED_SUFFIXES = frozenset(
-    ".doc .dot .xls .xlsb .ppt .odt .ods .odp .rtf .pages .numbers .key .epub .mobi .png .jpg .jpeg .gif .bmp .tif .tiff "
-    ".webp .svg .mp3 .mp4 .wav .avi .mov .exe .dll .so .bin .zip .gz .tar .7z .rar .msg .parquet .db .sqlite".split()
+    f".{name}"
+    for group in (
+        (
+            "doc",
+            "dot",
+            "xls",
+            "xlsb",
+            "ppt",
+            "odt",
+            "ods",
+            "odp",
+            "rtf",
+            "pages",
+            "numbers",
+            "key",
+            "epub",
+            "mobi",
+            "msg",
+        ),
+        ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "svg", "mp3", "mp4", "wav", "avi", "mov"),
+        ("exe", "dll", "so", "bin", "zip", "gz", "tar", "7z", "rar", "parquet", "db", "sqlite"),
+    )
+    for name in group
 )
 _ANCHOR = re.compile(r"^(#{1,6} .*?)[ \t]*\{[ \t]*#[^}\n]*\}[ \t]*$", re.MULTILINE)
 _TEXT_KINDS = {
@@ -93,7 +114,8 @@ def _zip_kind(path: Path, limits: Limits) -> str:
             members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise CorpusError(
-            f"The file is damaged: {error}.", hint="Open it in an office program and save it again, then add the new file."
+            f"The file is damaged: {error}.",
+            hint="Open it in an office program and save it again, then add the new file.",
         ) from error
     unpacked = sum(member.file_size for member in members)
     if unpacked > limits.max_unpacked_bytes:

@@ -4,7 +4,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,20 +97,20 @@ def _unwrapped(page: str) -> str:
     return _WRAPPED_LINE.sub(" ", _BROKEN_WORD.sub(r"\1\2", page))
 
 
-def _outline(reader: Any) -> Iterator[tuple[int, int, str]]:
-    """(page from 0, level from 1, title) of the outline's entries; nothing if there is none or it is damaged."""
+def _outline(reader: Any) -> list[tuple[int, int, str]]:
+    """(page from 0, level from 1, title) of the outline's entries; [] if there is none or it is damaged."""
+    found: list[tuple[int, int, str]] = []
     try:
         entries = list(_flat(reader.outline, 1))
     except Exception:
-        return
+        return []
     for entry, level in entries:
-        try:
+        with suppress(Exception):  # a broken entry costs its heading, nothing else
             page = reader.get_destination_page_number(entry)
             title = plain_heading(str(entry.title))
-        except Exception:  # a broken entry costs its heading, nothing else
-            continue
-        if page is not None and page >= 0 and title:
-            yield page, level, title
+            if page is not None and page >= 0 and title:
+                found.append((page, level, title))
+    return found
 
 
 def _flat(outline: Any, level: int) -> Iterator[tuple[Any, int]]:

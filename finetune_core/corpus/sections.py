@@ -56,10 +56,9 @@ def sections_at(text: str, starts: Iterable[tuple[int, int, str]]) -> tuple[Sect
     for offset, level, title in starts:
         if text[begin:offset].strip():
             sections.append(Section(heading, begin, offset))
-        else:
-            offset = begin if not sections else offset
+            begin = offset
         path = [above for above in path if above[0] < level] + [(level, title)]
-        begin, heading = offset, SEPARATOR.join(name for _, name in path)
+        heading = SEPARATOR.join(name for _, name in path)
     if text[begin:].strip():
         sections.append(Section(heading, begin, len(text)))
     return tuple(sections)

@@ -69,7 +69,7 @@ def _from_records(records: list[Any], media_type: str, missing: tuple[int, ...],
 
 
 def _lines(value: Any, name: str, depth: int) -> Iterator[str]:
-    """"path: value" for every leaf that says something."""
+    """ "path: value" for every leaf that says something."""
     if depth > _MAX_DEPTH:
         yield f"{name}: ..."
     elif isinstance(value, dict):

@@ -78,10 +78,8 @@ def _loaded(base_model: str) -> TokenCounter:
 
 def _files(base_model: str) -> dict[str, Path]:
     """The tokenizer and the small configuration files that exist, by name."""
-    if base_model == bundled.BUNDLED_EMBEDDER:
-        folder = bundled.locate(base_model)
-    else:
-        folder = Path(base_model).expanduser()
+    is_bundled = base_model == bundled.BUNDLED_EMBEDDER
+    folder = bundled.locate(base_model) if is_bundled else Path(base_model).expanduser()
     if folder.is_dir():
         found = {name: folder / name for name in ("tokenizer.json", *_SMALL_FILES) if (folder / name).is_file()}
     else:

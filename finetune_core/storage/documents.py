@@ -352,7 +352,7 @@ def _outcome(row: Row[Any]) -> FileOutcome:
     return FileOutcome(row.name, row.size_bytes, state, row.reason, missing, row.document_id)
 
 
-def _document(row: Row[Any]) -> Document:
+def _document(row: Any) -> Document:
     shown = (row.id, row.name, row.title, row.media_type, row.num_pages, row.language, row.characters)
     return Document(*shown, row.num or 0, row.tokens or 0, row.held_out, row.excluded, row.created_at)
 
