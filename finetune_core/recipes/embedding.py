@@ -1,0 +1,113 @@
+"""Tune an embedding model so that the right passages come first."""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finetune_core.evaluation.retrieval import (
+    HEADLINE,
+    NUM_RANKS,
+    RETRIEVAL_METRICS,
+    Bm25Retriever,
+    DenseRetriever,
+    Ranking,
+    Retriever,
+    evaluate_retrieval,
+)
+from finetune_core.providers.embedder import LocalEmbedder
+from finetune_core.providers.vector_cache import CachedEmbedder
+from finetune_core.recipe import Recipe, Report, Run
+from finetune_core.records import Corpus, Part, QueryPassages, Split
+from finetune_core.training.contrastive import base_embedder, train_embedder
+from finetune_core.training.embedding_config import EmbeddingConfig
+
+SETTINGS_FILE = "ayar.json"
+
+
+@dataclass(frozen=True)
+class EmbeddingModel:
+    """A tuned embedding model: its folder, and what has to be the same wherever it is used.
+
+    The prefixes stand in the folder's own configuration as well, as the prompts "query" and "document", so that
+    sentence-transformers' `encode_query` and `encode_document` apply them without Ayar.
+    """
+
+    folder: Path
+    query_prefix: str
+    passage_prefix: str
+    max_tokens: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def embedder(self) -> LocalEmbedder:
+        """The model, ready to encode; it loads at the first text."""
+        return LocalEmbedder(self.folder, self.query_prefix, self.passage_prefix, self.max_tokens)
+
+
+def train(split: Split[QueryPassages], config: EmbeddingConfig, run: Run) -> EmbeddingModel:
+    """Tune; see `training.contrastive.train_embedder`."""
+    from finetune_core.training.contrastive import prefixes
+
+    trained = train_embedder(split, config, run)
+    return EmbeddingModel(trained.folder, *prefixes(config), config.max_tokens, trained.facts)
+
+
+def systems(config: EmbeddingConfig, model: EmbeddingModel | None, run: Run) -> dict[str, Retriever]:
+    """BM25, the base model and, if given, the tuned one: same prefixes, same token limit, vectors cached."""
+    found: dict[str, Retriever] = {
+        "bm25": Bm25Retriever(),
+        "base": DenseRetriever("base", base_embedder(config, run.cache)),
+    }
+    if model is not None:
+        found["tuned"] = DenseRetriever("tuned", CachedEmbedder(model.embedder(), run.cache))
+    return found
+
+
+def evaluate(system: Retriever, part: Part[QueryPassages], config: EmbeddingConfig, run: Run) -> Report:
+    """Every question of the part against its whole corpus."""
+    return evaluate_retrieval(system, part, run, NUM_RANKS)
+
+
+def answer(
+    system: Retriever, question: str, config: EmbeddingConfig, *, corpus: Corpus, run: Run, k: int = 10
+) -> Ranking:
+    """The best `k` passages of `corpus` for one question."""
+    return system.rank([question], corpus, k, run)
+
+
+def save(model: EmbeddingModel, path: Path) -> None:
+    """Copy the model into the empty folder `path`."""
+    shutil.copytree(model.folder, path, dirs_exist_ok=True)
+    kept = {key: getattr(model, key) for key in ("query_prefix", "passage_prefix", "max_tokens", "facts")}
+    (path / SETTINGS_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
+
+
+def load(path: Path, run: Run) -> EmbeddingModel:
+    """The model in `path`; its weights are read when they are first needed."""
+    return EmbeddingModel(folder=path, **json.loads((path / SETTINGS_FILE).read_text(encoding="utf-8")))
+
+
+def export_folder(artefact: Path, target: Path) -> None:
+    """A plain sentence-transformers folder, which needs no Ayar."""
+    shutil.copytree(artefact, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(SETTINGS_FILE, "manifest.json"))
+
+
+RECIPE = Recipe(
+    name="embedding",
+    title="Embedding model",
+    summary="Teaches the model that turns texts into vectors to put the right passages first for your questions.",
+    source="Reimers and Gurevych, Sentence-BERT, 2019; Henderson et al., Efficient Natural Language Response "
+    "Suggestion for Smart Reply, 2017",
+    record=QueryPassages,
+    config=EmbeddingConfig,
+    headline=HEADLINE,
+    metrics=RETRIEVAL_METRICS,
+    train=train,
+    systems=systems,
+    evaluate=evaluate,
+    answer=answer,
+    save=save,
+    load=load,
+    exports={"sentence-transformers": export_folder},
+)

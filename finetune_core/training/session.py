@@ -1,0 +1,250 @@
+"""One training from its first step, or from where a killed process left it, to the best weights on disk."""
+
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from finetune_core.errors import StopRequested, TrainingError
+from finetune_core.providers.embedder import encode, load_transformer
+from finetune_core.recipe import Run
+from finetune_core.training import checkpoints
+from finetune_core.training.batches import TrainingRow
+from finetune_core.training.embedding_config import EmbeddingConfig, Loss
+from finetune_core.training.selection import Selection
+from finetune_core.training.validation import ValidationPool, pool_ndcg
+
+if TYPE_CHECKING:
+    from finetune_core.models.resumable_trainer import ResumableTrainer
+
+CHECKPOINT_S = 120.0  # between two checkpoints: what a killed run can lose at most
+VALIDATION_METRIC = "validation_ndcg@10"
+
+
+class Session:
+    """Trains, validates at the steps in `due`, keeps the best weights, and writes checkpoints to the run's folder.
+
+    `step_tokens` holds the number of tokens each step reads; it drives the progress shown.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        config: EmbeddingConfig,
+        prefixes: tuple[str, str],
+        pool: ValidationPool,
+        due: frozenset[int],
+        step_tokens: Sequence[int],
+    ) -> None:
+        self.run, self.config, self.prefixes, self.pool, self.due = run, config, prefixes, pool, due
+        self.step_tokens = step_tokens
+        self.folder = run.workdir / "training"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.resumed_from = checkpoints.latest(self.folder, "checkpoint")
+        self.selection = Selection.load(self.resumed_from) if self.resumed_from else Selection()
+        self.transformer = load_transformer(config.base_model)
+        own_limit = self.transformer.max_seq_length or config.max_tokens
+        self.transformer.max_seq_length = min(config.max_tokens, own_limit)
+        self.is_stopped = False
+        self._trainer: ResumableTrainer | None = None
+        self._saved_at = self._marked_at = time.monotonic()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What came out; JSON values."""
+        chosen = self.selection
+        return {
+            "best_step": chosen.best_step,
+            "best_validation": chosen.best_value if math.isfinite(chosen.best_value) else None,
+            "last_step": chosen.last_step,
+            "total_steps": len(self.step_tokens),
+            "num_tokens": sum(self.step_tokens[: chosen.last_step]),
+            "train_seconds": chosen.train_seconds,
+            "validation_seconds": chosen.validation_seconds,
+            "stopped": self.is_stopped,
+        }
+
+    def train(self, rows: Sequence[TrainingRow], plan: Sequence[Sequence[int]]) -> None:
+        """Take all steps that are left; ends early when a person stops it or patience runs out.
+
+        Raises StopRequested if stopped before the first step, when there is nothing to save yet.
+        """
+        if self.selection.is_finished:
+            return
+        self.run.progress(self._share(self.selection.last_step), "Training")
+        self._trainer = self._make_trainer(rows, plan)
+        listener = self.transformer[0].register_forward_pre_hook(lambda *_: self._listen())
+        try:
+            self._saved_at = self._marked_at = time.monotonic()
+            self._trainer.train(resume_from_checkpoint=str(self.resumed_from) if self.resumed_from else None)
+        finally:
+            listener.remove()
+
+    def save_best(self, folder: Path) -> None:
+        """Write the model at its best step to `folder`, in sentence-transformers' format, whole or not at all."""
+        from safetensors.torch import load_model
+
+        best = self.folder / f"best-{self.selection.best_step}" / "model.safetensors"
+        self.transformer.cpu()
+        load_model(self.transformer, str(best))
+        query_prefix, passage_prefix = self.prefixes
+        self.transformer.prompts = {"query": query_prefix, "document": passage_prefix}
+        self.transformer.default_prompt_name = None
+        shutil.rmtree(folder, ignore_errors=True)
+        save = partial(self.transformer.save_pretrained, create_model_card=False, safe_serialization=True)
+        checkpoints.write_whole(folder, lambda part: save(str(part)))
+
+    def _listen(self) -> None:
+        """Hear what a person asks: a stop waits for the end of the step, a cancel is raised at once."""
+        try:
+            self.run.checkpoint()
+        except StopRequested:
+            self.is_stopped = True
+
+    def _after_step(self, step: int, logs: dict[str, float]) -> bool:
+        now = time.monotonic()
+        self.selection.train_seconds += now - self._marked_at
+        self._log(step, loss=logs["loss"], learning_rate=logs["learning_rate"], grad_norm=logs["grad_norm"])
+        self._show(step)
+        is_last = step == len(self.step_tokens)
+        is_due = step in self.due or self.is_stopped or is_last
+        self.selection.last_step = step
+        if is_due and self._validate(step):
+            self._save_weights(step)
+        patience = self.config.patience
+        ran_out = bool(patience) and self.selection.num_since_best >= patience
+        self.selection.is_finished = is_last or (ran_out and not self.is_stopped)
+        if is_due or now - self._saved_at >= CHECKPOINT_S:
+            self._save_checkpoint(step)
+        self._marked_at = time.monotonic()
+        return self.is_stopped or self.selection.is_finished
+
+    def _log(self, step: int, **metrics: float) -> None:
+        try:
+            self.run.log(step, **metrics)
+        except StopRequested:
+            self.is_stopped = True
+
+    def _show(self, step: int) -> None:
+        seconds = self.selection.train_seconds
+        left = seconds / max(1, sum(self.step_tokens[:step])) * sum(self.step_tokens[step:])
+        message = f"Step {step:,} of {len(self.step_tokens):,}, about {_duration(left)} left"
+        try:
+            self.run.progress(self._share(step), message)
+        except StopRequested:
+            self.is_stopped = True
+
+    def _share(self, step: int) -> float:
+        return sum(self.step_tokens[:step]) / max(1, sum(self.step_tokens))
+
+    def _validate(self, step: int) -> bool:
+        started = time.monotonic()
+        query_prefix, passage_prefix = self.prefixes
+        queries_QD = encode(self.transformer, [query_prefix + text for text in self.pool.queries], self._listen)
+        passages_PD = encode(self.transformer, [passage_prefix + text for text in self.pool.passages], self._listen)
+        value = pool_ndcg(queries_QD, passages_PD, self.pool)
+        self._log(step, **{VALIDATION_METRIC: value})
+        self.selection.validation_seconds += time.monotonic() - started
+        return self.selection.take(step, value)
+
+    def _save_weights(self, step: int) -> None:
+        from safetensors.torch import save_model
+
+        checkpoints.write_whole(
+            self.folder / f"best-{step}", lambda part: save_model(self.transformer, str(part / "model.safetensors"))
+        )
+
+    def _save_checkpoint(self, step: int) -> None:
+        assert self._trainer is not None
+        trainer = self._trainer
+
+        def write(part: Path) -> None:
+            trainer.save_state(part)
+            self.selection.save(part)
+
+        checkpoints.write_whole(self.folder / f"checkpoint-{step}", write)
+        # The older ones go only now: until this one was whole, they were what a restart would have used.
+        checkpoints.keep_only(self.folder, {f"checkpoint-{step}", f"best-{self.selection.best_step}"})
+        self._saved_at = time.monotonic()
+        self.run.remember(best_step=self.selection.best_step, best_validation=self.facts["best_validation"])
+
+    def _make_trainer(self, rows: Sequence[TrainingRow], plan: Sequence[Sequence[int]]) -> "ResumableTrainer":
+        import torch
+        from datasets import Dataset
+        from sentence_transformers import SentenceTransformerTrainingArguments
+        from transformers import TrainerCallback
+        from transformers.trainer_callback import DefaultFlowCallback
+
+        from finetune_core.models.resumable_trainer import PlannedBatches, ResumableTrainer, StepCallback
+
+        config = self.config
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=str(self.folder / "unused"),
+            num_train_epochs=1,  # the plan holds all epochs
+            per_device_train_batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            lr_scheduler_type=config.schedule.value,
+            warmup_steps=round(config.warmup * len(plan)),
+            weight_decay=config.weight_decay,
+            seed=self.run.seed,
+            batch_sampler=lambda dataset, batch_size, **_: PlannedBatches(plan, dataset, batch_size),
+            logging_strategy="steps",
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            save_strategy="no",
+            eval_strategy="no",
+            report_to="none",
+            disable_tqdm=True,
+            dataloader_pin_memory=torch.cuda.is_available(),
+        )
+        trainer = ResumableTrainer(
+            model=self.transformer, args=arguments, train_dataset=Dataset.from_dict(_columns(rows)), loss=self._loss()
+        )
+        callbacks: list[TrainerCallback] = list(trainer.callback_handler.callbacks)
+        for callback in callbacks:  # printers and model cards: their work is done elsewhere
+            if not isinstance(callback, DefaultFlowCallback):
+                trainer.remove_callback(callback)
+        trainer.add_callback(StepCallback(self._after_step))
+        return trainer
+
+    def _loss(self) -> Any:
+        from sentence_transformers.sentence_transformer import losses
+
+        config, transformer = self.config, self.transformer
+        loss: Any
+        match config.loss:
+            case Loss.MULTIPLE_NEGATIVES:
+                loss = losses.MultipleNegativesRankingLoss(transformer, scale=config.scale)
+            case Loss.SYMMETRIC:
+                loss = losses.MultipleNegativesRankingLoss(
+                    transformer,
+                    scale=config.scale,
+                    directions=("query_to_doc", "doc_to_query"),
+                    partition_mode="per_direction",
+                )
+            case Loss.CACHED:
+                loss = losses.CachedMultipleNegativesRankingLoss(transformer, scale=config.scale)
+        if not config.matryoshka_dims:
+            return loss
+        full = self.transformer.get_embedding_dimension() or 0
+        if max(config.matryoshka_dims) > full:
+            raise TrainingError(
+                f"A Matryoshka size is {max(config.matryoshka_dims)}; vectors of {config.base_model} have {full}.",
+                hint=f"Choose sizes of at most {full}.",
+            )
+        return losses.MatryoshkaLoss(transformer, loss, sorted({full, *config.matryoshka_dims}, reverse=True))
+
+
+def _columns(rows: Sequence[TrainingRow]) -> dict[str, list[str]]:
+    columns = {"anchor": [row.query for row in rows], "positive": [row.positive for row in rows]}
+    for number in range(len(rows[0].negatives)):
+        columns[f"negative_{number + 1}"] = [row.negatives[number] for row in rows]
+    return columns
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
