@@ -34,13 +34,14 @@ def ragas_columns(report: Report, part: Part[QueryPassages], checkpoint: Callabl
     A question that ragas cannot score (nothing retrieved, no right passage in the corpus) holds NaN;
     `Report.num_failed` counts them. Calls `checkpoint` for each question.
     """
-    metrics = _metrics()
     texts = {passage.id: passage.full_text for passage in part.corpus}
     rows = [
         _row(detail["ids"][:NUM_CONTEXTS], list(example.relevant), texts)
         for detail, example in zip(report.details, part.examples, strict=True)
     ]
-    values = asyncio.run(_score(metrics, rows, checkpoint))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ragas' imports warn of deprecations, and it leaves a file of its own open
+        values = asyncio.run(_score(_metrics(), rows, checkpoint))
     return {name: np.array([value[name] for value in values], dtype=np.float64) for name in RAGAS_METRICS}
 
 
@@ -55,11 +56,9 @@ def _row(retrieved: Sequence[str], right: Sequence[str], texts: Mapping[str, str
 
 def _metrics() -> dict[str, Any]:
     os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # before the import, or it phones home
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ragas' imports warn of each other's deprecations
-        import ragas.metrics
+    import ragas.metrics
 
-        return {name: getattr(ragas.metrics, class_name)() for name, class_name in _CLASSES.items()}
+    return {name: getattr(ragas.metrics, class_name)() for name, class_name in _CLASSES.items()}
 
 
 async def _score(

@@ -1,0 +1,85 @@
+"""`compare`: base against tuned on a dataset version's test questions."""
+
+from typing import Annotated, Any
+
+import typer
+
+from finetune_core.commands.output import Json, Project, emit, project_id, wait_and_tell
+from finetune_core.workspace import comparisons
+from finetune_core.workspace.comparisons import ComparisonView
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @app.command()
+    def compare(
+        project: Project,
+        dataset: Annotated[str, typer.Option("--dataset", help="Name or id of the dataset version.")],
+        runs: Annotated[str, typer.Option("--runs", help="Runs to compare with their base, separated by commas.")],
+        as_json: Json = False,
+    ) -> None:
+        """Score the untuned model, each tuned one and BM25 on the test questions, and say what the difference is worth."""
+        identity = project_id(project)
+        named = [name.strip() for name in runs.split(",") if name.strip()]
+        launched = comparisons.launch(identity, dataset, named)
+        if not launched.is_finished:
+            wait_and_tell(launched.job_id)
+        view = comparisons.get(identity, launched.comparison_id)
+        emit(summary_of(view), as_json, text_of(view))
+
+
+def summary_of(view: ComparisonView) -> dict[str, Any]:
+    """What scripts read: base and each run with metrics, differences with intervals, verdicts, and the counts."""
+    result, chosen = view.result, view.tuned[0]
+    return {
+        "comparison": view.id,
+        "dataset": view.dataset_name,
+        "headline": result["headline"],
+        "num_questions": result["num_questions"],
+        "num_groups": result["num_groups"],
+        "num_searched": result["num_searched"],
+        "base": {"metrics": _values(view.system(chosen["against"]))},
+        "floors": {
+            system["name"]: {"metrics": _values(system)} for system in result["systems"] if system["role"] == "floor"
+        },
+        "runs": {system["run_id"]: _run(view, system) for system in view.tuned},
+        "candidate": chosen["run_id"],
+        "verdict": result["verdict"]["sentence"],
+        "outcome": result["verdict"]["outcome"],
+        "caveats": result["verdict"]["caveats"],
+    }
+
+
+def text_of(view: ComparisonView) -> str:
+    """The same for people: the verdict, a table of metrics, the caveats."""
+    result = view.result
+    names = [system["name"] for system in result["systems"]]
+    width = max(len(title) for title in result["titles"].values()) + 2
+    lines = [result["verdict"]["sentence"], ""]
+    lines.append(" " * width + "".join(f"{name[:20]:>22}" for name in names))
+    for metric in result["metrics"]:
+        values = [system["metrics"][metric]["value"] for system in result["systems"]]
+        cells = "".join(f"{'-' if value is None else format(value, '.3f'):>22}" for value in values)
+        lines.append(f"{result['titles'][metric]:<{width}}{cells}")
+    lines += ["", f"{result['num_questions']:,} questions, {result['num_searched']:,} passages searched."]
+    return "\n".join(lines + [f"Note: {caveat}" for caveat in result["verdict"]["caveats"]])
+
+
+def _run(view: ComparisonView, system: dict[str, Any]) -> dict[str, Any]:
+    difference = view.difference(system["key"])
+    return {
+        "name": system["name"],
+        "model": system["model_id"],
+        "metrics": _values(system),
+        "base_metrics": _values(view.system(system["against"])),
+        "differences": {
+            name: {key: interval[key] for key in ("difference", "low", "high", "p_value", "num_rows")}
+            for name, interval in difference["metrics"].items()
+        },
+        "verdict": difference["verdict"],
+    }
+
+
+def _values(system: dict[str, Any]) -> dict[str, float | None]:
+    return {name: metric["value"] for name, metric in system["metrics"].items()}

@@ -1,0 +1,166 @@
+"""Several systems on the same questions: values and differences with intervals, and the verdict, as plain JSON."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from finetune_core.evaluation.verdict import Contrast, caveats_of, judge
+from finetune_core.metrics.bootstrap import Interval, paired_interval, value_interval
+from finetune_core.recipe import Metric, Report
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One system of a comparison.
+
+    `role` is "floor" (trivial baseline), "base" or "tuned"; a tuned entry names the key of the base it started from
+    in `against`, its run and model, what its run reached on validation, and how many test questions leaked into what
+    it learned.
+    """
+
+    key: str
+    name: str
+    role: str
+    report: Report
+    against: str = ""
+    run_id: str = ""
+    model_id: str = ""
+    validation: float | None = None
+    num_leaking: int = 0
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the dataset version says of itself, for the caveats."""
+
+    num_never_reviewed: int = 0
+    num_pairs: int = 0
+    is_split_by_section: bool = False
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Which metrics are compared: all by name, and the one the verdict is on."""
+
+    metrics: Mapping[str, Metric]
+    headline: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+
+def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circumstances) -> dict[str, Any]:
+    """The summary of a comparison: `systems`, `differences`, `verdict`, the numbers of questions, groups and passages.
+
+    Every number that is not finite is null. Raises ValueError if no entry is tuned, or if reports are not of the same
+    examples in the same order.
+    """
+    first = entries[0].report
+    if any(entry.report.ids != first.ids for entry in entries):
+        raise ValueError("the reports are not of the same examples")
+    by_key = {entry.key: entry for entry in entries}
+    tuned = [entry for entry in entries if entry.role == "tuned"]
+    differences = [_differences(by_key[entry.against].report, entry.report, measures.metrics) for entry in tuned]
+    contrasts = [
+        _contrast(by_key[entry.against], entry, intervals[measures.headline], measures)
+        for entry, intervals in zip(tuned, differences, strict=True)
+    ]
+    judgement = judge(contrasts, measures.titles.get(measures.headline, measures.headline))
+    chosen, verdict = tuned[judgement.candidate], judgement.verdicts[judgement.candidate]
+    caveats = caveats_of(
+        contrasts[judgement.candidate].interval,
+        num_never_reviewed=circumstances.num_never_reviewed,
+        num_pairs=circumstances.num_pairs,
+        is_split_by_section=circumstances.is_split_by_section,
+        is_corrected=verdict.is_corrected,
+        num_candidates=len(tuned),
+        num_failed=len(first.ids) - contrasts[judgement.candidate].interval.num_rows,
+        num_leaking=chosen.num_leaking,
+        num_missing=int(first.facts.get("num_missing", 0)),
+        floor=_floor(entries, chosen, measures),
+    )
+    return {
+        "headline": measures.headline,
+        "metrics": list(measures.metrics),
+        "titles": dict(measures.titles),
+        "num_questions": len(first.ids),
+        "num_groups": len(set(first.groups)),
+        "num_searched": first.facts.get("num_searched"),
+        "systems": [_system(entry, measures.metrics) for entry in entries],
+        "differences": [
+            {
+                "system": entry.key,
+                "against": entry.against,
+                "metrics": {name: _finite(asdict(interval)) for name, interval in intervals.items()},
+                "verdict": _finite(asdict(verdict_of_one)),
+            }
+            for entry, intervals, verdict_of_one in zip(tuned, differences, judgement.verdicts, strict=True)
+        ],
+        "verdict": {**_finite(asdict(verdict)), "system": chosen.key, "caveats": list(caveats)},
+    }
+
+
+def _differences(before: Report, after: Report, metrics: Mapping[str, Metric]) -> dict[str, Interval]:
+    return {
+        name: paired_interval(before.columns, after.columns, before.groups, metric) for name, metric in metrics.items()
+    }
+
+
+def _contrast(base: Entry, tuned: Entry, interval: Interval, measures: Measures) -> Contrast:
+    metric = measures.metrics[measures.headline]
+    both = _scored_in_both(base.report, tuned.report, getattr(metric, "columns", tuple(base.report.columns)))
+    before, after = (
+        metric({name: values[both] for name, values in entry.report.columns.items()}) for entry in (base, tuned)
+    )
+    return Contrast(tuned.name, before, after, interval, tuned.validation)
+
+
+def _scored_in_both(a: Report, b: Report, columns: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    both = np.ones(len(a.ids), dtype=bool)
+    for name in columns:
+        for report in (a, b):
+            both &= ~np.isnan(report.columns[name].reshape(len(a.ids), -1)).any(axis=1)
+    return both
+
+
+def _floor(entries: Sequence[Entry], chosen: Entry, measures: Measures) -> tuple[str, Interval] | None:
+    for entry in entries:
+        if entry.role == "floor":
+            metric = measures.metrics[measures.headline]
+            columns = (entry.report.columns, chosen.report.columns)
+            return entry.name, paired_interval(*columns, chosen.report.groups, metric)
+    return None
+
+
+def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    report = entry.report
+    values = {name: value_interval(report.columns, report.groups, metric) for name, metric in metrics.items()}
+    return {
+        "key": entry.key,
+        "name": entry.name,
+        "role": entry.role,
+        "against": entry.against,
+        "run_id": entry.run_id,
+        "model_id": entry.model_id,
+        "validation": entry.validation,
+        "num_leaking": entry.num_leaking,
+        "facts": _finite(report.facts),
+        "metrics": {
+            name: _finite(
+                {
+                    "value": interval.difference,
+                    "low": interval.low,
+                    "high": interval.high,
+                    "num_failed": len(report.ids) - interval.num_rows,
+                }
+            )
+            for name, interval in values.items()
+        },
+    }
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
+    }

@@ -1,0 +1,284 @@
+"""Compare tuned models with what they started from, on a dataset version's test questions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from finetune_core.errors import ArtefactError, DatasetError
+from finetune_core.jobs import queue
+from finetune_core.jobs.run import JobRun
+from finetune_core.recipe import Recipe, Report, System
+from finetune_core.records import Part, QueryPassages, Split, content_id
+from finetune_core.storage import artefacts, comparisons, database, datasets, models
+from finetune_core.storage.models import ModelRow
+
+HEAVY = True
+
+METRIC_TITLES = {
+    "ndcg@10": "nDCG@10",
+    "hit@1": "hit@1",
+    "hit@3": "hit@3",
+    "hit@5": "hit@5",
+    "hit@10": "hit@10",
+    "mrr@10": "MRR@10",
+    "recall@10": "recall@10",
+    "map@100": "MAP@100",
+    "id_based_context_precision": "ragas: context precision by id, first 5",
+    "id_based_context_recall": "ragas: context recall by id, first 5",
+    "non_llm_context_precision_with_reference": "ragas: context precision by text, first 5",
+    "non_llm_context_recall": "ragas: context recall by text, first 5",
+}
+
+
+class Params(BaseModel):
+    """Which models to compare on which dataset version."""
+
+    dataset_id: str
+    model_ids: list[str] = Field(min_length=1, max_length=12)
+
+
+def comparison_id(dataset_id: str, model_ids: Sequence[str]) -> str:
+    """The id of the comparison of these models on this version: the same question has the same answer."""
+    return content_id("comparison", dataset_id, *sorted(set(model_ids)))
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A system that was scored: the name its recipe gives it, whether it stands without a model, and its file."""
+
+    name: str
+    is_baseline: bool
+    key: str
+
+
+def execute(run: JobRun, params: Params) -> dict[str, Any]:
+    """Score each system once, write its rows, then the summary. Restarted, it goes on with the next system.
+
+    The result holds `comparison_id` and the `verdict`. Raises DatasetError without test questions, ArtefactError if a
+    model is missing, damaged, or of another recipe than the first.
+    """
+    rows = _models(run, params)
+    recipe = _recipe(rows)
+    split = datasets.load_split(run.project_id, params.dataset_id)
+    if not len(split.test):
+        raise DatasetError(
+            "This dataset version has no test questions, so nothing can be compared on it.",
+            hint="Freeze a version with at least one test question.",
+        )
+    scored = {}
+    for position, row in enumerate(rows):
+        portion = Portion(run, position / len(rows), (position + 1) / len(rows) * 0.98)
+        scored[row.id] = _score_model(run, portion, recipe, row, split)
+    run.progress(0.98, "Working out intervals")
+    return _finish(run, params, recipe, rows, scored, split)
+
+
+def _models(run: JobRun, params: Params) -> list[ModelRow]:
+    rows = []
+    with database.reading() as connection:
+        for model_id in dict.fromkeys(params.model_ids):
+            row = models.find(connection, model_id)
+            if row is None or row.project_id != run.project_id:
+                raise ArtefactError(f"There is no model {model_id!r} in this project.", hint="Choose another run.")
+            rows.append(row)
+    return rows
+
+
+def _recipe(rows: Sequence[ModelRow]) -> Recipe:
+    from finetune_core import recipes
+
+    if len(names := {row.recipe for row in rows}) > 1:
+        raise ArtefactError(
+            f"These models come from {len(names)} recipes ({', '.join(sorted(names))}); a comparison takes one.",
+            hint="Compare runs of one recipe at a time.",
+        )
+    return recipes.get(rows[0].recipe)
+
+
+def _score_model(run: JobRun, portion: "Portion", recipe: Recipe, row: ModelRow, split: Split[Any]) -> list[_Scored]:
+    """Score what this model's recipe puts side by side, except what an earlier model or attempt has scored."""
+    known = run.recall(f"systems_{row.id}")
+    if known and all(_path(run, item["key"]).is_file() for item in known):
+        return [_Scored(**item) for item in known]
+    folder = models.folder(run.project_id, row.id)
+    manifest = artefacts.verify(folder)
+    config = recipe.config.model_validate(manifest["config"])
+    baselines = recipe.systems(config, None, portion)
+    systems = recipe.systems(config, recipe.load(folder, portion), portion)
+    scored = []
+    for position, (name, system) in enumerate(systems.items()):
+        step = Portion(portion, position / len(systems), (position + 1) / len(systems))
+        item = _Scored(name, name in baselines, _key(name, system, row, is_baseline=name in baselines))
+        if not _path(run, item.key).is_file():
+            report = recipe.evaluate(system, split.test, config, step)
+            comparisons.write_report(_path(run, item.key), _with_ragas(report, recipe, split.test, step))
+            run.say(
+                f"{row.name}: scored {name} on {len(split.test)} questions in {report.facts.get('seconds', 0):.1f} s"
+            )
+        scored.append(item)
+    run.remember(**{f"systems_{row.id}": [vars(item) for item in scored]})
+    return scored
+
+
+def _key(name: str, system: System, row: ModelRow, *, is_baseline: bool) -> str:
+    """Equal for baselines that answer alike, so that two runs from one base share its row."""
+    if not is_baseline:
+        return f"{name}-{row.id}"
+    embedder = getattr(system, "embedder", None)
+    fingerprint = getattr(embedder, "fingerprint", "") if embedder is not None else repr(system)
+    return f"{name}-{content_id(name, fingerprint or row.id)}"
+
+
+def _path(run: JobRun, key: str) -> Path:
+    return run.workdir / f"{key}.parquet"
+
+
+def _with_ragas(report: Report, recipe: Recipe, part: Part[Any], step: "Portion") -> Report:
+    if recipe.record is not QueryPassages:
+        return report
+    from finetune_core.evaluation.ragas_retrieval import ragas_columns
+
+    step.progress(0.95, f"{report.system}: ragas' context metrics")
+    columns = {**report.columns, **ragas_columns(report, part, step.checkpoint)}
+    return Report(report.system, report.ids, report.groups, columns, report.details, report.facts)
+
+
+def _finish(
+    run: JobRun,
+    params: Params,
+    recipe: Recipe,
+    rows: Sequence[ModelRow],
+    scored: dict[str, list[_Scored]],
+    split: Split[Any],
+) -> dict[str, Any]:
+    from finetune_core.evaluation.side_by_side import compare
+
+    with database.reading() as connection:
+        version = datasets.find(connection, run.project_id, params.dataset_id)
+    assert version is not None
+    entries = _entries(run, rows, scored, split, params.dataset_id)
+    summary = compare(entries, _measures(recipe), _circumstances(version.manifest))
+    summary["dataset"] = {"id": version.id, "name": version.name}
+    summary["recipe"] = recipe.name
+    identity = comparison_id(params.dataset_id, params.model_ids)
+    target = comparisons.folder(run.project_id, identity)
+    with artefacts.publish(target, {"kind": "comparison", "summary": summary}) as temporary:
+        comparisons.write_questions(temporary / comparisons.QUESTIONS_FILE, split.test)
+        for entry in entries:
+            comparisons.write_report(temporary / f"{entry.key}.parquet", entry.report)
+    with run.writing() as connection:
+        comparisons.add(
+            connection,
+            comparisons.ComparisonRow(
+                id=identity,
+                project_id=run.project_id,
+                job_id=run.job_id,
+                dataset_id=version.id,
+                recipe=recipe.name,
+                result=artefacts.read_manifest(target)["summary"],
+                created_at=database.now(),
+            ),
+        )
+    run.say(summary["verdict"]["sentence"])
+    return {"comparison_id": identity, "verdict": summary["verdict"]}
+
+
+def _measures(recipe: Recipe) -> Any:
+    from finetune_core.evaluation.ragas_retrieval import RAGAS_METRICS
+    from finetune_core.evaluation.side_by_side import Measures
+
+    extra = RAGAS_METRICS if recipe.record is QueryPassages else {}
+    names = {**recipe.metrics, **extra}
+    return Measures(names, recipe.headline, {name: METRIC_TITLES.get(name, name) for name in names})
+
+
+def _circumstances(manifest: dict[str, Any]) -> Any:
+    from finetune_core.evaluation.side_by_side import Circumstances
+
+    counts = ("num_train", "num_validation", "num_test")
+    return Circumstances(
+        num_never_reviewed=int(manifest.get("num_never_reviewed") or 0),
+        num_pairs=sum(int(manifest.get(name) or 0) for name in counts),
+        is_split_by_section="section" in str(manifest.get("split_rule", "")),
+    )
+
+
+def _entries(
+    run: JobRun, rows: Sequence[ModelRow], scored: dict[str, list[_Scored]], split: Split[Any], dataset_id: str
+) -> list[Any]:
+    from finetune_core.evaluation.side_by_side import Entry
+
+    found: dict[str, Entry] = {}
+    for row in rows:
+        base = next((item for item in scored[row.id] if item.is_baseline and item.name == "base"), None)
+        assert base is not None, "a recipe without a system called base has nothing to compare with"
+        for item in scored[row.id]:
+            if item.key in found:
+                continue
+            role = "tuned" if not item.is_baseline else "base" if item is base else "floor"
+            report = comparisons.read_report(_path(run, item.key))
+            name = row.name if role == "tuned" else report.system
+            if role != "tuned":
+                found[item.key] = Entry(item.key, name, role, report)
+                continue
+            found[item.key] = Entry(
+                key=item.key, name=name, role=role, report=report, against=base.key, run_id=row.job_id, model_id=row.id,
+                validation=_validation(row), num_leaking=_num_leaking(run, row, split, dataset_id),
+            )  # fmt: skip
+    order = {"floor": 0, "base": 1, "tuned": 2}
+    return sorted(found.values(), key=lambda entry: order[entry.role])
+
+
+def _validation(row: ModelRow) -> float | None:
+    """What the run reached on validation, by which candidates are picked; None if its run did not say."""
+    with database.reading() as connection:
+        facts = queue.recall(connection, row.job_id)
+    value = facts.get("best_validation", row.manifest.get("best_validation"))
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _num_leaking(run: JobRun, row: ModelRow, split: Split[Any], dataset_id: str) -> int:
+    """Test questions that a model trained on another version has seen, itself or another of their document."""
+    from finetune_core.evaluation.verdict import leakage_of
+
+    if row.dataset_id == dataset_id:
+        return 0
+    try:
+        other = datasets.load_split(run.project_id, row.dataset_id)
+    except (DatasetError, ArtefactError):
+        return 0
+    learned = {e.query: e.group for part in (other.train, other.validation) for e in part.examples}
+    return leakage_of([(e.query, e.group) for e in split.test.examples], learned)
+
+
+class Portion:
+    """A `Run` whose progress from 0 to 1 is the stretch from `start` to `end` of another one's."""
+
+    def __init__(self, run: Any, start: float, end: float) -> None:
+        self._run, self._start, self._end = run, start, end
+        self.workdir: Path = run.workdir
+        self.cache: Path = run.cache
+        self.seed: int = run.seed
+
+    def log(self, step: int, **metrics: float) -> None:
+        """As the other run."""
+        self._run.log(step, **metrics)
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """As the other run, scaled."""
+        self._run.progress(self._start + fraction * (self._end - self._start), message)
+
+    def checkpoint(self) -> None:
+        """As the other run."""
+        self._run.checkpoint()
+
+    def remember(self, **facts: Any) -> None:
+        """As the other run."""
+        self._run.remember(**facts)
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """As the other run."""
+        return self._run.recall(key, default)
