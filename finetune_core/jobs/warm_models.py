@@ -153,9 +153,9 @@ class WarmModels:
     def answer(
         self, project_id: str, contender_ids: Sequence[str], request: dict[str, Any], tell: Tell
     ) -> list[dict[str, Any]]:
-        """What each contender answers, as `{id, name, seconds, num_searched, passages | output}`.
+        """What each contender answers, as `{id, name, seconds, num_searched, passages}`.
 
-        `request` holds `question` and, for retrieval, `k`. Raises the FinetuneError of whatever is missing or damaged.
+        `request` holds `question` and `k`. Raises the FinetuneError of whatever is missing or damaged.
         """
         return [self._answer(project_id, contender_id, request, tell) for contender_id in contender_ids]
 
@@ -168,14 +168,16 @@ class WarmModels:
             if embedder is not None:  # once for each corpus; from then on the time shown is that of the question
                 embedder.encode_passages([passage.full_text for passage in searched.corpus], run.checkpoint)
             began = time.perf_counter()
-            found = warm.recipe.answer(warm.system, {**request, "corpus": searched.corpus, "run": run}, warm.config)
+            found = warm.recipe.answer(
+                warm.system, request["question"], warm.config, corpus=searched.corpus, run=run, k=request["k"]
+            )
             seconds = time.perf_counter() - began
         return {
             "id": contender_id,
             "name": warm.name,
             "seconds": seconds,
             "num_searched": len(searched.corpus),
-            "passages": [_shown(searched, passage_id, score) for passage_id, score in found],
+            "passages": [_shown(searched, *passage) for passage in zip(found.ids[0], found.scores[0], strict=True)],
         }
 
     @contextmanager
@@ -230,10 +232,10 @@ def _load(warm: _Warm, project_id: str, contender_id: str, run: AnsweringRun) ->
         if row is None:
             raise ArtefactError("This model was deleted.", hint="Choose another one.")
         folder = model_rows.folder(row.project_id, row.id)
-        manifest = artefacts.verify(folder)
+        is_base = contender_id.endswith(BASE_OF)
+        manifest = artefacts.read_manifest(folder) if is_base else artefacts.verify(folder)
         warm.recipe = recipes.get(row.recipe)
         warm.config = warm.recipe.config.model_validate(manifest["config"])
-        is_base = contender_id.endswith(BASE_OF)
         warm.name = str(manifest["base_model"]) if is_base else row.name
         model = None if is_base else warm.recipe.load(folder, run)
         system = warm.recipe.systems(warm.config, model, run)["base" if is_base else "tuned"]

@@ -58,7 +58,7 @@ def markdown(model_id: str) -> str:
 
     model = models.get(model_id)
     manifest, recipe, dataset, come_from = model.manifest, recipes.get(model.recipe), _dataset(model), lineage(model_id)
-    query_prefix, passage_prefix = models.prefixes(manifest)
+    query_prefix, passage_prefix = models.prefixes(model)
     return card.model_card(
         CardFacts(
             name=model.name,

@@ -1,5 +1,6 @@
 """Tuned models: what there is, where it came from, and how to be rid of it."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from finetune_core.errors import ArtefactError
 from finetune_core.jobs import serving_client
 from finetune_core.jobs.executors import export as export_job
 from finetune_core.plugins import snippets as templates
+from finetune_core.recipes.embedding import SETTINGS_FILE
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.models import ModelRow
@@ -118,7 +120,7 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
     Without `at`, the folder inside Ayar is named, which works on this machine as long as the model is not deleted.
     """
     view = get(model_id)
-    query_prefix, passage_prefix = prefixes(view.manifest)
+    query_prefix, passage_prefix = prefixes(view)
     return [
         Snippet(
             framework.title,
@@ -134,10 +136,11 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
     ]
 
 
-def prefixes(manifest: dict[str, Any]) -> tuple[str, str]:
-    """What a model's manifest says is put before a question and before a passage."""
-    config = manifest.get("config", {})
-    return str(config.get("query_prefix") or ""), str(config.get("passage_prefix") or "")
+def prefixes(view: ModelView) -> tuple[str, str]:
+    """What is put before a question and before a passage wherever the model is used; ("", "") where nothing is."""
+    kept = model_rows.folder(view.project_id, view.id) / SETTINGS_FILE
+    said = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else view.manifest.get("config", {})
+    return str(said.get("query_prefix") or ""), str(said.get("passage_prefix") or "")
 
 
 def export(model_id: str, to: str = "") -> str:
@@ -149,7 +152,7 @@ def export(model_id: str, to: str = "") -> str:
 
     view = get(model_id)
     if to:
-        export_job.require_free(Path(to), model_id)
+        export_job.is_free(Path(to), model_id)
     params = {"model_id": model_id, "to": to, "card": model_card.markdown(model_id)}
     return jobs.submit(
         view.project_id, "export", params, title=f"Export {view.name}", unique_key=f"export {model_id} {to}"

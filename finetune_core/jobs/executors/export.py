@@ -16,17 +16,20 @@ from finetune_core.storage.models import ModelRow
 
 HEAVY = False
 BLOCK_BYTES = 1 << 20
+README = "README.md"
 
 
 class Params(BaseModel):
     """Which model, and an absolute path of a folder that does not exist or is empty; "" makes a zip to download.
 
-    `card` is the text of its model card, kept as README.md beside the weights.
+    `card` is the text of its model card, kept as README.md beside the weights; `kind` names one of the recipe's exports,
+    "" the first of them.
     """
 
     model_id: str
     to: str = ""
     card: str = ""
+    kind: str = ""
 
     @field_validator("to")
     @classmethod
@@ -45,12 +48,16 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
         row = model_rows.find(connection, params.model_id)
     if row is None:
         raise ArtefactError(f"There is no model {params.model_id!r}.", hint="Choose one from the Models page.")
-    source = model_rows.folder(row.project_id, row.id)
-    run.progress(0.05, "Checking the model's files")
-    manifest = artefacts.verify(source)
     if params.to:
-        return _to_folder(run, row, source, manifest, params)
-    return _to_zip(run, row, source, manifest, params.card)
+        folder = Path(params.to)
+        _write_folder(run, row, folder, params)
+        return {"path": str(folder), "size_bytes": artefacts.size_bytes(folder), "sha256": ""}
+    folder = run.workdir / "export"
+    _write_folder(run, row, folder, params)
+    target = zip_path(row.project_id, row.id)
+    _write_zip(run, folder, target, _file_name(row))
+    shutil.rmtree(folder, ignore_errors=True)
+    return {"path": str(target), "size_bytes": target.stat().st_size, "sha256": artefacts.sha256_of(target)}
 
 
 def zip_path(project_id: str, model_id: str) -> Path:
@@ -58,79 +65,74 @@ def zip_path(project_id: str, model_id: str) -> Path:
     return database.home() / "projects" / project_id / "exports" / f"{model_id}.zip"
 
 
-def require_free(folder: Path, model_id: str) -> bool:
-    """Whether `folder` already holds this very export, whole. Raises ArtefactError if it holds anything else."""
+def is_free(folder: Path, model_id: str) -> bool:
+    """Whether an export may go there; False if it is there already, whole. Raises ArtefactError if something else is."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         if (folder / artefacts.MANIFEST).is_file() and artefacts.verify(folder).get("model_id") == model_id:
-            return True
+            return False
         raise ArtefactError(f"{folder} exists and is not empty.", hint="Name a folder that does not exist yet.")
-    return False
+    return True
 
 
-def _to_folder(run: JobRun, row: ModelRow, source: Path, manifest: dict[str, Any], params: Params) -> dict[str, Any]:
-    target = Path(params.to)
-    if not require_free(target, row.id):
-        copied = {key: value for key, value in manifest.items() if key != "files"} | {"model_id": row.id}
-        with artefacts.publish(target, copied) as temporary:
-            for done, name in enumerate(manifest["files"]):
-                run.progress(0.1 + 0.8 * done / len(manifest["files"]), f"Copying {name}")
-                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source / name, temporary / name)
-            _check_copies(temporary, manifest)
-            if params.card:
-                (temporary / "README.md").write_text(params.card, encoding="utf-8")
-    return {"path": str(target), "size_bytes": artefacts.size_bytes(target), "sha256": ""}
+def _write_folder(run: JobRun, row: ModelRow, target: Path, params: Params) -> None:
+    """The recipe's export with a manifest of its own; every file that the model has too is compared with it."""
+    from finetune_core import recipes
+
+    if not is_free(target, row.id):
+        return
+    source = model_rows.folder(row.project_id, row.id)
+    run.progress(0.05, "Checking the model's files")
+    manifest = artefacts.verify(source)
+    exports = recipes.get(row.recipe).exports
+    run.progress(0.2, "Copying")
+    with artefacts.publish(target, {**manifest, "model_id": row.id, "name": row.name}) as temporary:
+        exports[params.kind or next(iter(exports))](source, temporary)
+        run.progress(0.5, "Comparing the copies")
+        for path in (path for path in temporary.rglob("*") if path.is_file()):
+            expected = manifest["files"].get(path.relative_to(temporary).as_posix())
+            if expected and artefacts.sha256_of(path) != expected["sha256"]:
+                raise ArtefactError(
+                    f"The copy of {path.name} is not like the original.", hint="Check the disk, then export again."
+                )
+            run.checkpoint()
+        if params.card:
+            (temporary / README).write_text(params.card, encoding="utf-8")
 
 
-def _to_zip(run: JobRun, row: ModelRow, source: Path, manifest: dict[str, Any], card: str) -> dict[str, Any]:
-    target = zip_path(row.project_id, row.id)
+def _write_zip(run: JobRun, folder: Path, target: Path, top: str) -> None:
+    """Pack a published folder as `top/…`, read it back, and only then give it its name."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".part")
-    top = re.sub(r"[^\w.-]+", "-", row.name).strip("-.") or row.id
+    manifest = artefacts.read_manifest(folder)
+    names = [*manifest["files"], artefacts.MANIFEST]
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:  # weights do not compress
-            for done, name in enumerate([*manifest["files"], artefacts.MANIFEST]):
-                run.progress(0.1 + 0.6 * done / (len(manifest["files"]) + 1), f"Packing {name}")
-                if name != "README.md" or not card:
-                    _pack(run, archive, source / name, f"{top}/{name}")
-            if card:
-                archive.writestr(f"{top}/README.md", card)
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:  # weights do not compress
+            for done, name in enumerate(names):
+                run.progress(0.6 + 0.2 * done / len(names), f"Packing {name}")
+                with (folder / name).open("rb") as read:
+                    info = zipfile.ZipInfo.from_file(folder / name, f"{top}/{name}")
+                    with archive.open(info, "w", force_zip64=True) as write:
+                        shutil.copyfileobj(read, write, BLOCK_BYTES)
         run.progress(0.8, "Checking the zip")
-        _check_zip(run, partial, top, manifest, skip="README.md" if card else "")
+        _check_zip(partial, top, manifest)
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return {"path": str(target), "size_bytes": target.stat().st_size, "sha256": artefacts.sha256_of(target)}
 
 
-def _pack(run: JobRun, archive: zipfile.ZipFile, path: Path, name: str) -> None:
-    with path.open("rb") as read, archive.open(zipfile.ZipInfo.from_file(path, name), "w", force_zip64=True) as write:
-        while block := read.read(BLOCK_BYTES):
-            write.write(block)
-            run.checkpoint()
-
-
-def _check_copies(folder: Path, manifest: dict[str, Any]) -> None:
-    for name, expected in manifest["files"].items():
-        if artefacts.sha256_of(folder / name) != expected["sha256"]:
-            raise ArtefactError(
-                f"The copy of {name} is not like the original.", hint="Check the disk, then export again."
-            )
-
-
-def _check_zip(run: JobRun, path: Path, top: str, manifest: dict[str, Any], skip: str) -> None:
+def _check_zip(path: Path, top: str, manifest: dict[str, Any]) -> None:
     import hashlib
 
     with zipfile.ZipFile(path) as archive:
         for name, expected in manifest["files"].items():
-            if name == skip:
-                continue
-            digest = hashlib.sha256()
             with archive.open(f"{top}/{name}") as stream:
-                while block := stream.read(BLOCK_BYTES):
-                    digest.update(block)
-                    run.checkpoint()
-            if digest.hexdigest() != expected["sha256"]:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+            if found != expected["sha256"]:
                 raise ArtefactError(
                     f"{name} in the zip is not like the original.", hint="Check the disk, then export again."
                 )
+
+
+def _file_name(row: ModelRow) -> str:
+    """The model's name as the name of a folder."""
+    return re.sub(r"[^\w.-]+", "-", row.name).strip("-.") or row.id

@@ -1,0 +1,67 @@
+"""What two models found for one question, side by side, with marks for what moved up or down."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from components.text import duration_text, plain, t, tn
+from finetune_core.workspace import playground
+from finetune_core.workspace.playground import Answer, Contender, FoundPassage
+
+
+def playground_answers(project_id: str, contenders: Sequence[Contender], question: str, k: int, *, key: str) -> None:
+    """Ask (once for the same question and models) and show the answers; the last one is marked against the first."""
+    ids = tuple(contender.id for contender in contenders)
+    if st.session_state.get(f"{key}.for") != (project_id, ids, question, k):
+        slot = st.empty()
+        with slot.container(), st.spinner(t("Looking it up …"), show_time=True):
+            bar = st.empty()
+            answers = playground.answer(
+                project_id, ids, question, k, lambda done, text: bar.progress(done, plain(text)) and None
+            )
+        slot.empty()
+        st.session_state[f"{key}.answers"] = answers
+        st.session_state[f"{key}.for"] = (project_id, ids, question, k)
+    answers = st.session_state[f"{key}.answers"]
+    moves = [{}] * (len(answers) - 1) + [playground.moved(answers[0], answers[-1])] if len(answers) > 1 else [None]
+    for column, answer, moved in zip(st.columns(len(answers)), answers, moves, strict=True):
+        with column:
+            _answer(answer, moved or None)
+
+
+def _answer(answer: Answer, moved: dict[str, int | None] | None) -> None:
+    st.subheader(plain(answer.name), anchor=False)
+    searched = tn("{num} passage searched", "{num} passages searched", answer.num_searched)
+    st.caption(f"{_time(answer.seconds)} · {searched}")
+    if not answer.passages:
+        st.text(t("Nothing was found."))
+    for passage in answer.passages:
+        _passage(passage, moved)
+
+
+def _passage(passage: FoundPassage, moved: dict[str, int | None] | None) -> None:
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{passage.rank}**", width="content")
+            st.badge(f"{passage.score:.3f}", color="gray", help=t("Cosine similarity with the question, -1 to 1."))
+            if moved is not None:
+                _mark(moved[passage.id])
+            st.caption(plain(passage.document), width="content")
+        if passage.title:
+            st.caption(plain(passage.title))
+        st.text(passage.text)
+
+
+def _mark(places: int | None) -> None:
+    if places is None:
+        st.badge(t("new"), icon=":material/fiber_new:", color="blue", help=t("The other model does not show it."))
+    elif places > 0:
+        st.badge(f"{places}", icon=":material/arrow_upward:", color="green", help=t("Places higher than before."))
+    elif places < 0:
+        st.badge(f"{-places}", icon=":material/arrow_downward:", color="orange", help=t("Places lower than before."))
+    else:
+        st.badge("=", color="gray", help=t("The same place."))
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration_text(seconds)
