@@ -2,8 +2,11 @@
 
 import os
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from finetune_core.errors import JobCancelled, StopRequested
 from finetune_core.records import Corpus, Part, Passage, QueryPassages, Split, SplitName
@@ -22,7 +25,7 @@ CODES = ("zorble", "quandit", "mifrax", "pellonk", "dravish", "tumbric", "yexalt
 
 
 class RecordedRun:
-    """A `Run` that keeps what it is told in memory and its facts in nothing; `on_log` is called with every log."""
+    """A `Run` that keeps what it is told in memory, and may be stopped, cancelled or killed at a step."""
 
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.workdir = folder / "work"
@@ -87,3 +90,74 @@ def tiny_split(num_wordings: int = 3) -> Split[QueryPassages]:
         test=Part(SplitName.TEST, examples(4, 1, "test"), corpus),
         fingerprint="tiny",
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One small finished training, shared by all tests of a session: read it, never change it."""
+
+    run: RecordedRun
+    split: Split[QueryPassages]
+    config: Any
+    model: Any
+
+
+TINY_CONFIG = {"epochs": 2, "batch_size": 8, "learning_rate": 2e-4, "max_tokens": 32, "evaluations": 2, "seed": 1}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The bundled model, trained by the embedding recipe on `tiny_split()` in a few seconds."""
+    from finetune_core import recipes
+    from finetune_core.providers.bundled import is_bundled_installed
+
+    if not is_bundled_installed():
+        pytest.skip("the bundled embedder is not installed")
+    recipe = recipes.get("embedding")
+    run = RecordedRun(tmp_path_factory.mktemp("trained"), seed=1)
+    config = recipe.config(**TINY_CONFIG)
+    split = tiny_split()
+    return Trained(run, split, config, recipe.train(split, config, run))
+
+
+def add_tiny_dataset(project_id: str, name: str = "v1") -> str:
+    """Keep `tiny_split()` as a dataset version of the project and return its id."""
+    from finetune_core.storage import artefacts, database, datasets
+
+    split = tiny_split()
+    fingerprint = datasets.fingerprint({part: split.part(part) for part in SplitName})
+    manifest: dict[str, Any] = {"hash": fingerprint, "name": name}
+    manifest |= {f"num_{part}": len(split.part(part)) for part in SplitName}
+    with artefacts.publish(datasets.folder(project_id, fingerprint), manifest) as target:
+        manifest["corpora"] = datasets.write_split(target, split)
+    row = datasets.DatasetRow(fingerprint, name, manifest, database.now())
+    with database.writing() as connection:
+        datasets.add(connection, project_id, row)
+    return fingerprint
+
+
+def add_finished_run(project_id: str, dataset_id: str, trained: Trained) -> tuple[str, str]:
+    """Keep the shared training as a finished run of the project; returns (run id, model id). Trains nothing."""
+    from finetune_core import recipes
+    from finetune_core.jobs import queue
+    from finetune_core.jobs.executors import train
+    from finetune_core.jobs.run import JobRun
+    from finetune_core.jobs.states import JobState
+    from finetune_core.storage import database
+
+    params = {"dataset_id": dataset_id, "recipe": "embedding", "config": trained.config.model_dump(mode="json")}
+    with database.writing() as connection:
+        queue.add(connection, project_id=project_id, kind="train", params=params, heavy=True, title="tiny run")
+        held = queue.claim(connection, "test", heavy_slots=99)
+    assert held is not None
+    run = JobRun(held)
+    for name, points in trained.run.metrics.items():
+        for step, value in points:
+            run.log(step, **{name: value})
+    run.flush()
+    run.remember(**trained.run.facts)
+    checked = train.Params.model_validate(params)
+    result = train._publish(run, checked, recipes.get("embedding"), trained.config, trained.split, trained.model)
+    with database.writing() as connection:
+        queue.finish(connection, held, JobState.DONE, result=result, progress=1.0)
+    return held.job_id, result["model_id"]
