@@ -7,6 +7,7 @@ the code page under which its letters are those of one language; else charset-no
 import codecs
 import re
 from collections import Counter
+from collections.abc import Callable
 
 from finetune_core.errors import CorpusError
 
@@ -20,7 +21,7 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with UTF-16's
 
 _PUNCTUATION = set("‘’‚“”„†‡•…‰‹›–—«»¡¿§°©®™€£¥¢·±²³¼½¾×÷\xa0\xadªº¶´¨¸")
 
-_LETTERS = {  # code page to languages' letters beyond ASCII, lower case; the earlier code page wins a tie
+_LETTERS = {  # code pages of the Latin script: each language's letters beyond ASCII; the earlier page wins a tie
     "cp1252": (
         "àâæçéèêëîïôœùûüÿ",  # French
         "äöüß",
@@ -41,12 +42,16 @@ _LETTERS = {  # code page to languages' letters beyond ASCII, lower case; the ea
         "ăâîșțşţ",
         "čćđšž",
     ),
-    "cp1251": ("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "абвгґдеєжзиіїйклмнопрстуфхцчшщьюя"),
-    "cp1253": ("αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐΰ",),
     "cp1257": ("āčēģīķļņšūž", "ąčęėįšųūž", "äõöüšž"),
 }
 
+_KNOWN = {
+    name: [frozenset(letters) | frozenset(letters.upper()) | _PUNCTUATION for letters in languages]
+    for name, languages in _LETTERS.items()
+}
+
 _SURE = 0.97
+_HIGH_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 _META = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]+)""", re.IGNORECASE)
 _XML = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9_:.-]+)""", re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -111,26 +116,48 @@ def _wide_encoding(data: bytes) -> str:
 
 
 def _code_page(data: bytes) -> str:
-    """The 8-bit code page whose reading is most like one language; else what charset-normalizer says; "" if unknown."""
-    high = bytes(byte for byte in data[:200_000] if byte >= 0x80)
-    if not high:
+    """The 8-bit code page whose reading is most like one language; "" if nothing is known.
+
+    Where no language covers the whole text, it may be in several: then each word is asked for its own. What is left is up to
+    charset-normalizer.
+    """
+    words = [word for word in _HIGH_WORD.findall(data[:200_000]) if not word.isascii()]
+    if not words:
         return "cp1252"
-    best, best_score = "", 0.0
-    for name, languages in _LETTERS.items():
-        read = _strictly(high, name)
-        if read is None:
-            continue
-        counts = Counter(read)
-        score = max(_coverage(counts, set(letters)) for letters in languages)
-        if score > best_score + 1e-9:
-            best, best_score = name, score
-    if best_score >= _SURE:
-        return best
-    return _opinion(data) or (best if best_score > 0.7 else "")
+    by_text = _best(lambda name: _share_of_letters(words, name))
+    if by_text[1] >= _SURE:
+        return by_text[0]
+    by_word = _best(lambda name: _share_of_words(words, name))
+    if by_word[1] >= _SURE:
+        return by_word[0]
+    return _opinion(data) or (by_text[0] if by_text[1] > 0.7 else "")
 
 
-def _coverage(counts: Counter[str], letters: set[str]) -> float:
-    known = letters | {letter.upper() for letter in letters} | _PUNCTUATION
+def _best(score: Callable[[str], float]) -> tuple[str, float]:
+    """The code page with the highest score, the earliest of equals."""
+    scores = {name: score(name) for name in _LETTERS}
+    name = max(scores, key=lambda one: scores[one])
+    return name, scores[name]
+
+
+def _share_of_letters(words: list[bytes], name: str) -> float:
+    """The part of the letters beyond ASCII that the language that knows most of them knows; 0 if the page lacks a byte."""
+    read = _strictly(b"".join(words), name)
+    if read is None:
+        return 0.0
+    counts = Counter(character for character in read if not character.isascii())
+    return max(_coverage(counts, letters) for letters in _KNOWN[name]) if counts else 1.0
+
+
+def _share_of_words(words: list[bytes], name: str) -> float:
+    read = _strictly(b" ".join(words), name)
+    if read is None:
+        return 0.0
+    marked = [{letter for letter in word if not letter.isascii()} for word in read.split(" ")]
+    return sum(any(letters <= known for known in _KNOWN[name]) for letters in marked) / len(marked)
+
+
+def _coverage(counts: Counter[str], known: frozenset[str]) -> float:
     return sum(num for character, num in counts.items() if character in known) / counts.total()
 
 

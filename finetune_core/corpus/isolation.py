@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 from finetune_core.corpus.parsed import Limits, Parsed
 from finetune_core.errors import CorpusError
@@ -81,17 +81,25 @@ class ParserProcess:
         except BrokenPipeError:
             self._end()
             return "died"
+        state = self._listen(child.stdout, checkpoint)
+        if state != "done":
+            self._end()
+        return state
+
+    def _listen(self, answers: IO[bytes], checkpoint: Callable[[], None]) -> str:
+        """Each page that was read gives the file its full time again, so that long documents are not taken for hung."""
         deadline = time.monotonic() + self.limits.timeout_s
         with selectors.DefaultSelector() as selector:
-            selector.register(child.stdout, selectors.EVENT_READ)
+            selector.register(answers, selectors.EVENT_READ)
             while time.monotonic() < deadline:
                 checkpoint()
-                if selector.select(POLL_S):
-                    if child.stdout.readline() == b"done\n":
-                        return "done"
-                    self._end()
-                    return "died"
-        self._end()
+                if not selector.select(POLL_S):
+                    continue
+                word = answers.readline()
+                if word == b"alive\n":
+                    deadline = time.monotonic() + self.limits.timeout_s
+                else:
+                    return "done" if word == b"done\n" else "died"
         return "hung"
 
     def _running(self) -> "subprocess.Popen[bytes]":
@@ -106,6 +114,7 @@ class ParserProcess:
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                bufsize=0,  # a buffered reader would swallow lines that select() then never sees
                 stderr=subprocess.DEVNULL,
                 env={**keep, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},  # no keys: it reads what strangers wrote
             )

@@ -13,7 +13,7 @@ class Limits:
     max_file_bytes: int = 200 << 20
     max_pages: int = 2000
     max_unpacked_bytes: int = 500 << 20
-    timeout_s: float = 300.0
+    timeout_s: float = 120.0
     page_timeout_s: float = 20.0
     memory_bytes: int = 4 << 30
 

@@ -1,7 +1,7 @@
 """The child process in which files are parsed: `python -m finetune_core.corpus.parser_process`.
 
 One JSON request a line on stdin ({"path", "name", "limits", "result"}); the answer is written to the file `result` names,
-then a line "done" goes to stdout. It ends when its parent does.
+then a line "done" goes to stdout, after a line "alive" for each page. It ends when its parent does.
 """
 
 import json
@@ -10,8 +10,9 @@ import resource
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from finetune_core.corpus.parsed import Limits
 from finetune_core.corpus.parsing import parse
@@ -27,16 +28,20 @@ def main() -> None:
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     for line in sys.stdin:
         request = json.loads(line)
-        _answer(request)
-        answers.write("done\n")
-        answers.flush()
+        _answer(request, lambda: _say(answers, "alive"))
+        _say(answers, "done")
 
 
-def _answer(request: dict[str, Any]) -> None:
+def _say(answers: TextIO, word: str) -> None:
+    answers.write(word + "\n")
+    answers.flush()
+
+
+def _answer(request: dict[str, Any], alive: Callable[[], None]) -> None:
     limits = Limits(**request["limits"])
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, resource.RLIM_INFINITY))
     try:
-        parsed = parse(Path(request["path"]), request["name"], limits)
+        parsed = parse(Path(request["path"]), request["name"], limits, alive)
         answer: dict[str, Any] = {"parsed": parsed.to_json()}
     except CorpusError as error:
         answer = {"refused": error.message, "hint": error.hint}

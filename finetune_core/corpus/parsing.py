@@ -64,8 +64,8 @@ _TEXT_KINDS = {
 }
 
 
-def parse(path: Path, name: str, limits: Limits) -> Parsed:
-    """The text of the file at `path`, which the person knows as `name`.
+def parse(path: Path, name: str, limits: Limits, alive: Callable[[], None] = lambda: None) -> Parsed:
+    """The text of the file at `path`, which the person knows as `name`; `alive` is called after every page of a PDF.
 
     Raises CorpusError, with the reason and what to do, for a file that is empty, too large, damaged, protected by a
     password, of a type not supported, or without text.
@@ -78,7 +78,8 @@ def parse(path: Path, name: str, limits: Limits) -> Parsed:
             f"The file has {size / 2**20:.1f} MB, more than {limits.max_file_bytes >> 20} MB.",
             hint="Split it, or raise AYAR_MAX_FILE_MB.",
         )
-    parsed = _parser(_kind(path, name, limits))(path, limits)
+    kind = _kind(path, name, limits)
+    parsed = pdf.parse_pdf(path, limits, alive) if kind == "pdf" else _parser(kind)(path, limits)
     if len(parsed.text) > limits.max_unpacked_bytes:
         raise CorpusError(
             f"The file unpacks to more than {limits.max_unpacked_bytes >> 20} MB of text.",
@@ -150,7 +151,6 @@ def _old_office(path: Path) -> CorpusError:
 
 def _parser(kind: str) -> Callable[[Path, Limits], Parsed]:
     return {
-        "pdf": pdf.parse_pdf,
         "docx": lambda path, _limits: _office(office.parse_docx, path),
         "pptx": lambda path, limits: _office(lambda one: office.parse_pptx(one, limits.max_pages), path),
         "xlsx": lambda path, limits: _office(lambda one: tables.parse_workbook(one, limits), path),

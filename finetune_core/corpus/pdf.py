@@ -3,7 +3,7 @@
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ class _PageTimeoutError(Exception):
     pass
 
 
-def parse_pdf(path: Path, limits: Limits) -> Parsed:
-    """The text of a PDF; opens those that are encrypted with an empty password.
+def parse_pdf(path: Path, limits: Limits, alive: Callable[[], None] = lambda: None) -> Parsed:
+    """The text of a PDF; opens those that are encrypted with an empty password. `alive` is called before each page.
 
     Raises CorpusError if it needs a password, cannot be opened, has too many pages, or has no text on any page.
     """
@@ -35,6 +35,7 @@ def parse_pdf(path: Path, limits: Limits) -> Parsed:
     pages: list[str] = []
     failures: dict[int, str] = {}
     for number in range(1, num_pages + 1):
+        alive()
         try:
             with _time_limit(limits.page_timeout_s):
                 page = reader.pages[number - 1]
