@@ -43,7 +43,7 @@ def config_form(
 
     def ask(names: list[str]) -> None:
         for name in names:
-            widget = (widgets or {}).get(name, _field)
+            widget = (widgets or {}).get(name, field_widget)
             entered[name] = widget(shown[name], start.get(name, _default(shown[name])), f"{key}.{name}")
             slots[name] = st.container()
 
@@ -71,7 +71,7 @@ def _show(
             st.error(f"{plain(titles.get(name, name))}: {message}" if name else message, icon=":material/error:")
 
 
-def _field(field: FieldInfo, value: Any, key: str) -> Any:
+def field_widget(field: FieldInfo, value: Any, key: str) -> Any:
     """The widget that fits the field's type; for texts, "" where the person left an optional one empty becomes None."""
     kind, optional = _kind(field.annotation)
     label, help_text = t(_title(key.rpartition(".")[2], field)), t(field.description) if field.description else None

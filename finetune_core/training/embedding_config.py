@@ -1,11 +1,15 @@
 """What a person may choose about tuning an embedding model. It is the form, the command line and the validation."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
+
+
+ADVANCED: dict[str, Any] = {"advanced": True}
+"""Marks a setting that the form keeps behind "Advanced settings"."""
 
 
 class Loss(StrEnum):
@@ -52,12 +56,21 @@ class EmbeddingConfig(BaseModel):
         le=0.9,
         title="Warm-up",
         description="Share of the steps over which the learning rate rises from zero.",
+        json_schema_extra=ADVANCED,
     )
     schedule: Schedule = Field(
-        Schedule.LINEAR, title="Schedule", description="How the learning rate goes on after the warm-up."
+        Schedule.LINEAR,
+        title="Schedule",
+        description="How the learning rate goes on after the warm-up.",
+        json_schema_extra=ADVANCED,
     )
     weight_decay: float = Field(
-        0.0, ge=0, le=1, title="Weight decay", description="Pulls weights towards zero; 0 switches it off."
+        0.0,
+        ge=0,
+        le=1,
+        title="Weight decay",
+        description="Pulls weights towards zero; 0 switches it off.",
+        json_schema_extra=ADVANCED,
     )
     max_tokens: int = Field(
         256,
@@ -78,6 +91,7 @@ class EmbeddingConfig(BaseModel):
         le=200,
         title="Scale",
         description="Sharpness of the ranking: cosine similarities are multiplied by it.",
+        json_schema_extra=ADVANCED,
     )
     hard_negatives: int = Field(
         0,
@@ -99,18 +113,21 @@ class EmbeddingConfig(BaseModel):
         (),
         title="Matryoshka sizes",
         description="Train so that vectors cut to these lengths still work; empty switches it off.",
+        json_schema_extra=ADVANCED,
     )
     query_prefix: str = Field(
         "",
         max_length=500,
         title="Question prefix",
         description="Put before every question, for base and tuned alike. Empty: the base model's own, if it has one.",
+        json_schema_extra=ADVANCED,
     )
     passage_prefix: str = Field(
         "",
         max_length=500,
         title="Passage prefix",
         description="Put before every passage, for base and tuned alike. Empty: the base model's own, if it has one.",
+        json_schema_extra=ADVANCED,
     )
     evaluations: int = Field(
         6,
@@ -118,6 +135,7 @@ class EmbeddingConfig(BaseModel):
         le=100,
         title="Validations",
         description="How often the model is measured on validation questions; fewer if that would take over 15 % of the time.",
+        json_schema_extra=ADVANCED,
     )
     patience: int = Field(
         3,
@@ -125,9 +143,15 @@ class EmbeddingConfig(BaseModel):
         le=100,
         title="Patience",
         description="Stop early after this many validations in a row without a new best; 0 never stops early.",
+        json_schema_extra=ADVANCED,
     )
     seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="Seed", description="The same seed gives the same run on the same machine."
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="The same seed gives the same run on the same machine.",
+        json_schema_extra=ADVANCED,
     )
 
     @model_validator(mode="after")

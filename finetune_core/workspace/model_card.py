@@ -10,8 +10,8 @@ from typing import Any
 from finetune_core.errors import FinetuneError
 from finetune_core.plugins import model_card as card
 from finetune_core.plugins import snippets
-from finetune_core.plugins.model_card import CardFacts, DocumentShare
-from finetune_core.storage import database, datasets, documents
+from finetune_core.plugins.model_card import CardFacts, DocumentShare, MetricPair
+from finetune_core.storage import comparisons, database, datasets, documents
 from finetune_core.workspace import models
 
 __all__ = ["DocumentShare"]
@@ -58,7 +58,7 @@ def markdown(model_id: str) -> str:
 
     model = models.get(model_id)
     manifest, recipe, dataset, come_from = model.manifest, recipes.get(model.recipe), _dataset(model), lineage(model_id)
-    query_prefix, passage_prefix = models.prefixes(model)
+    facts, (query_prefix, passage_prefix) = manifest.get("facts", {}), models.prefixes(model)
     return card.model_card(
         CardFacts(
             name=model.name,
@@ -88,9 +88,9 @@ def markdown(model_id: str) -> str:
                 query_prefix=query_prefix,
                 passage_prefix=passage_prefix,
             ),
-            best_step=manifest.get("best_step"),
-            base_value=manifest.get("base_validation"),
-            best_value=manifest.get("best_value"),
+            best_step=facts.get("best_step"),
+            base_value=facts.get("base_validation"),
+            best_value=facts.get("best_validation"),
             query_prefix=query_prefix,
             passage_prefix=passage_prefix,
             documents=come_from.documents[:MAX_DOCUMENTS],
@@ -102,8 +102,28 @@ def markdown(model_id: str) -> str:
 
 
 def _judgement(model: models.ModelView) -> dict[str, Any]:
-    """Verdict, metrics and number of questions of the newest comparison that has this model's run; {} without one."""
+    """Verdict, metrics and number of questions of the newest comparison of this model with its base; {} without one."""
+    with database.reading() as connection:
+        for row in comparisons.of_project(connection, model.project_id):
+            systems = {system["key"]: system for system in row.result["systems"]}
+            tuned = next((one for one in systems.values() if one.get("model_id") == model.id), None)
+            if tuned is None or tuned["against"] not in systems:
+                continue
+            said = next(one for one in row.result["differences"] if one["system"] == tuned["key"])
+            before = systems[tuned["against"]]["metrics"]
+            return {
+                "verdict": said["verdict"]["sentence"],
+                "num_questions": row.result["num_questions"],
+                "metrics": tuple(
+                    MetricPair(name, _number(before[name]["value"]), _number(value["value"]))
+                    for name, value in tuned["metrics"].items()
+                ),
+            }
     return {}
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _dataset(model: models.ModelView) -> dict[str, Any]:

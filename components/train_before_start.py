@@ -1,0 +1,85 @@
+"""What to know before a run starts: time, memory, disk, what the test set can show, and what speaks against it."""
+
+import json
+from typing import Any
+
+import psutil
+import streamlit as st
+from pydantic import BaseModel
+
+from components.text import duration_text, plain, size_text, t
+from finetune_core.workspace import runs
+from finetune_core.workspace.datasets import DatasetView
+from finetune_core.workspace.runs import RunEstimate
+
+
+def train_before_start(project_id: str, dataset: DatasetView, recipe: str, config: BaseModel, *, key: str) -> None:
+    """The card. Raises what `runs.estimate` raises: an unknown base model, say."""
+    with st.container(border=True, key=key):
+        st.subheader(t("Before you start"), anchor=False)
+        with st.spinner(t("Estimating …")):
+            estimate = _estimate(project_id, dataset.id, recipe, config.model_dump_json())
+        with st.container(horizontal=True, gap="medium"):
+            st.metric(t("Time"), t("about {time}", time=duration_text(estimate.seconds)))
+            st.metric(t("Memory"), size_text(estimate.memory_bytes))
+            st.metric(t("Disk"), size_text(estimate.disk_bytes))
+        st.caption(
+            t(
+                "{num} steps; the time comes from {basis}, and is less if the run stops early.",
+                num=f"{estimate.num_steps:,}",
+                basis=estimate.basis,
+            )
+        )
+        _detectable(dataset.manifest)
+        _leakage(dataset.manifest)
+        for warning in _warnings(estimate, dataset.manifest):
+            st.warning(plain(warning), icon=":material/warning:")
+
+
+@st.cache_data(ttl=60, max_entries=100, show_spinner=False)
+def _estimate(project_id: str, dataset_id: str, recipe: str, config: str) -> RunEstimate:
+    """Kept for a minute: the page runs again at every change."""
+    return runs.estimate(project_id, dataset_id, recipe, json.loads(config))
+
+
+def _detectable(manifest: dict[str, Any]) -> None:
+    gain, base = manifest.get("smallest_detectable_gain"), manifest.get("base", {}).get("test_ndcg")
+    if gain is None:
+        st.markdown(t("The base model was not measured on this dataset, so nobody knows what its test set can show."))
+        return
+    st.markdown(
+        t(
+            ":material/straighten: The {num} test questions can show a gain of **{gain} nDCG@10** or more over the base "
+            "model's {base}; a smaller one would look like chance.",
+            num=f"{manifest['num_test']:,}", gain=f"{gain:.3f}", base="–" if base is None else f"{base:.3f}",
+        )
+    )  # fmt: skip
+
+
+def _leakage(manifest: dict[str, Any]) -> None:
+    leakage = manifest.get("leakage", {})
+    if leakage.get("is_leaking"):
+        st.error(
+            t("Training and test questions overlap: the result would flatter the tuned model."),
+            icon=":material/leak_add:",
+        )
+    else:
+        st.markdown(t(":material/verified: No test question was found among the training questions."))
+    if sentences := leakage.get("sentences"):
+        with st.expander(t("Leakage report")):
+            for sentence in sentences:
+                st.markdown(f"- {plain(sentence)}")
+
+
+def _warnings(estimate: RunEstimate, manifest: dict[str, Any]) -> list[str]:
+    free = psutil.virtual_memory().available
+    found = list(estimate.warnings)
+    if estimate.memory_bytes > free:
+        found.append(
+            t(
+                "The run needs about {needed} of memory; {free} are free. Choose a smaller batch size.",
+                needed=size_text(estimate.memory_bytes),
+                free=size_text(free),
+            )
+        )
+    return [*found, *manifest.get("warnings", [])]

@@ -1,0 +1,25 @@
+"""Which frozen dataset version to train on, and the way to freeze one."""
+
+import streamlit as st
+
+from components.dataset_card import dataset_card
+from components.dataset_freeze import dataset_freeze
+from components.text import plain, t
+from finetune_core.workspace import datasets
+from finetune_core.workspace.datasets import DatasetView
+
+
+def train_dataset(project_id: str, *, key: str) -> DatasetView | None:
+    """The chosen version, shown as a card; None while none was frozen. The choice stands in the URL by name."""
+    known = {view.name: view for view in datasets.listing(project_id)}
+    if not known:
+        st.caption(t("A dataset version is your accepted pairs, frozen and split. Make one to train on."))
+        dataset_freeze(project_id, key=f"{key}_freeze")
+        return None
+    if st.session_state.get(key) not in known:
+        st.session_state.pop(key, None)
+    chosen = st.selectbox(t("Dataset"), list(known), key=key, format_func=plain, bind="query-params")
+    dataset_card(known[chosen], key=f"{key}_card")
+    with st.expander(t("Freeze a new version"), icon=":material/ac_unit:"):
+        dataset_freeze(project_id, key=f"{key}_freeze")
+    return known[chosen]
