@@ -5,6 +5,7 @@ from pathlib import Path
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from components.server.download_route import download_route
 from components.server.gate import Gate
 from components.server.guards import Headers, HostCheck
 from components.server.metrics_route import metrics_route
@@ -18,7 +19,7 @@ SHELL = Path(__file__).resolve().parents[1] / "shell.py"
 
 def routes() -> list[Route]:
     """The routes that are no pages."""
-    return [upload_route(), metrics_route()]
+    return [upload_route(), metrics_route(), download_route()]
 
 
 def middleware() -> list[Middleware]:

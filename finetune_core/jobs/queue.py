@@ -188,6 +188,12 @@ def listing(connection: Connection, project_id: str, kinds: Sequence[str] = (), 
     return [_view(row) for row in connection.execute(query.order_by(job.c.created_at.desc()).limit(limit))]
 
 
+def live_heavy(connection: Connection) -> list[JobView]:
+    """The heavy jobs of all projects that are queued or running, the oldest first."""
+    query = select(*_view_columns).where(job.c.heavy.is_(True), job.c.state.in_(LIVE))
+    return [_view(row) for row in connection.execute(query.order_by(job.c.created_at))]
+
+
 def num_live(connection: Connection, project_id: str = "") -> int:
     """How many jobs are queued or running, in one project or, without one, in all."""
     query = select(func.count()).select_from(job).where(job.c.state.in_(LIVE))

@@ -7,6 +7,8 @@ import pkgutil
 from finetune_core.errors import TrainingError
 from finetune_core.recipe import Recipe
 
+__all__ = ["Recipe", "discover", "get"]
+
 
 @functools.cache
 def discover() -> dict[str, Recipe]:
