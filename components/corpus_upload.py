@@ -1,0 +1,81 @@
+"""Bringing files in: drag and drop, or a folder of the machine that Ayar runs on."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from components.errors import show_error
+from components.text import plain, t
+from finetune_core.errors import FinetuneError
+from finetune_core.workspace import corpus, installation
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PIECE = 1 << 20
+
+
+def corpus_upload(project_id: str, *, is_open: bool, key: str) -> None:
+    """Draw the drop zone, folded away once there are documents; starts a job when files are added."""
+    with st.expander(t("Add documents"), expanded=is_open, icon=":material/upload_file:", key=key):
+        round_number = st.session_state.setdefault(f"{key}_round", 0)
+        files = st.file_uploader(
+            t("Files"),
+            accept_multiple_files=True,
+            key=f"{key}_files_{round_number}",
+            label_visibility="collapsed",
+            max_upload_size=max(1, installation.max_file_bytes() // 1_000_000),
+        )
+        st.caption(plain(t("{types}. One file that cannot be read never stops the others.", types=corpus.SUPPORTED)))
+        st.button(
+            t("Add to the corpus"),
+            type="primary",
+            icon=":material/add:",
+            key=f"{key}_add",
+            disabled=not files,
+            on_click=_add_files,
+            args=(project_id, f"{key}_files_{round_number}", key),
+        )
+        _folder(project_id, key)
+    if problem := st.session_state.pop(f"{key}_problem", None):
+        show_error(*problem)
+
+
+def _folder(project_id: str, key: str) -> None:
+    roots = corpus.import_roots(is_loopback=st.get_option("server.address") in _LOOPBACK)
+    if not roots:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            t("Or a file or folder on this machine"),
+            key=f"{key}_folder",
+            placeholder=str(roots[0] / "documents"),
+            help=t("Below {places}. Hidden files are left out.", places=plain(", ".join(str(root) for root in roots))),
+        )
+        st.button(t("Import"), key=f"{key}_import", icon=":material/drive_folder_upload:", on_click=_add_folder,
+                  args=(project_id, roots, key))  # fmt: skip
+
+
+def _add_files(project_id: str, widget: str, key: str) -> None:
+    """A button's callback: nothing may be drawn here, so a problem is kept for the page to show."""
+    try:
+        uploads = []
+        for file in st.session_state.get(widget) or []:
+            with installation.new_upload(file.name) as upload:
+                while piece := file.read(_PIECE):
+                    upload.write(piece)
+            uploads.append(corpus.Upload(upload.id, file.name))
+        corpus.ingest_uploads(project_id, uploads)
+        st.session_state[f"{key}_round"] += 1  # a new widget: the files are given back and leave the memory
+    except FinetuneError as error:
+        st.session_state[f"{key}_problem"] = (error.message, error.hint)
+
+
+def _add_folder(project_id: str, roots: list[Path], key: str) -> None:
+    path = st.session_state.get(f"{key}_folder", "").strip()
+    if not path:
+        st.session_state[f"{key}_problem"] = (t("No path is given."), t("Type the path of a file or folder first."))
+        return
+    try:
+        corpus.ingest_path(project_id, Path(path), roots=roots)
+        st.session_state[f"{key}_folder"] = ""
+    except FinetuneError as error:
+        st.session_state[f"{key}_problem"] = (error.message, error.hint)
