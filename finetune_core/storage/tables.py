@@ -4,6 +4,8 @@ Rows that belong to a project are keyed by (project_id, id) with content-hashed 
 ids in every project.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -30,11 +32,11 @@ metadata = MetaData(
 )
 
 
-def _project_id(**options: bool) -> Column[str]:
+def _project_id(**options: Any) -> Column[str]:
     return Column("project_id", String(16), ForeignKey("project.id", ondelete="CASCADE"), nullable=False, **options)
 
 
-def _job_id(**options: bool) -> Column[str]:
+def _job_id(**options: Any) -> Column[str]:
     return Column("job_id", String(16), ForeignKey("job.id", ondelete="CASCADE"), nullable=False, **options)
 
 
@@ -119,7 +121,9 @@ pair = Table(
     Column("document_id", String(200), nullable=False),
     Column("source", String(16), nullable=False),  # generated | imported | written
     Column("generator", String(64), nullable=False, default=""),
-    Column("outcomes", JSON, nullable=False, default=dict),  # filter name -> {"passed": bool, "score": float, "detail": str}
+    Column(
+        "outcomes", JSON, nullable=False, default=dict
+    ),  # filter name -> {"passed": bool, "score": float, "detail": str}
     Column("original", JSON),  # question, answer and evidence as first made, once a person edited them
     Column("reviewed_at", Float),
     Column("created_at", Float, nullable=False),
@@ -141,18 +145,20 @@ relevance = Table(
     Index(None, "project_id", "chunk_id"),
 )
 
-review_step = Table(  # what a pair was before each decision or edit, so that it can be undone; the last batch goes first
-    "review_step",
-    metadata,
-    Column("seq", Integer, primary_key=True),
-    _project_id(),
-    Column("batch", String(16), nullable=False),  # one for each press of a key, however many pairs it changed
-    Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE"), nullable=False),
-    Column("version", Integer, nullable=False),  # the pair's version after the change
-    Column("before", JSON, nullable=False),  # column name -> value before the change
-    Index("ix_review_step_project_id_seq", "project_id", "seq"),
-    Index("ix_review_step_batch", "batch"),
-    Index("ix_review_step_pair_seq", "pair_seq"),
+review_step = (
+    Table(  # what a pair was before each decision or edit, so that it can be undone; the last batch goes first
+        "review_step",
+        metadata,
+        Column("seq", Integer, primary_key=True),
+        _project_id(),
+        Column("batch", String(16), nullable=False),  # one for each press of a key, however many pairs it changed
+        Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE"), nullable=False),
+        Column("version", Integer, nullable=False),  # the pair's version after the change
+        Column("before", JSON, nullable=False),  # column name -> value before the change
+        Index("ix_review_step_project_id_seq", "project_id", "seq"),
+        Index("ix_review_step_batch", "batch"),
+        Index("ix_review_step_pair_seq", "pair_seq"),
+    )
 )
 
 generation = Table(  # one row per question asked of a generator, so that none is asked or paid for twice
@@ -227,6 +233,7 @@ provider = Table(
     Column("key_variable", Text, nullable=False),  # the name of the environment variable, never its value
     Column("input_usd_per_million", Float),
     Column("output_usd_per_million", Float),
+    Column("prices_on", String(10), nullable=False, default=""),  # the day the person looked the prices up, ISO 8601
     Column("created_at", Float, nullable=False),
 )
 

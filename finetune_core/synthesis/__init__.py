@@ -1,1 +1,1 @@
-"""TODO one sentence."""
+"""Make examples: one generator for each kind of example."""

@@ -32,7 +32,7 @@ def submit(
     JobError that names a parameter that does not fit.
     """
     checked = executors.checked_params(kind, params)
-    heavy = executors.executor(kind).HEAVY
+    heavy = executors.is_heavy(kind, checked)
     with database.writing() as connection:
         job_id = queue.add(
             connection,
@@ -61,6 +61,12 @@ def listing(project_id: str, kinds: Sequence[str] = (), limit: int = 50) -> list
     """The newest jobs of a project first; of all kinds if `kinds` is empty."""
     with database.reading() as connection:
         return queue.listing(connection, project_id, kinds, limit)
+
+
+def live_heavy() -> list[JobView]:
+    """The trainings, generations and comparisons of all projects that are queued or running, the oldest first."""
+    with database.reading() as connection:
+        return queue.live_heavy(connection)
 
 
 def num_live(project_id: str = "") -> int:

@@ -46,3 +46,10 @@ def checked_params(kind: str, params: dict[str, Any]) -> dict[str, Any]:
         raise JobError(
             f"{name} is {first['input']!r}: {first['msg']}.", hint=f"Give {name} another value and try again."
         ) from error
+
+
+def is_heavy(kind: str, params: dict[str, Any]) -> bool:
+    """Whether the job needs the machine to itself; a kind may decide by its parameters with a function `is_heavy`."""
+    module = executor(kind)
+    decide = getattr(module, "is_heavy", None)
+    return bool(decide(module.Params.model_validate(params))) if decide else module.HEAVY

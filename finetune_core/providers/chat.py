@@ -1,0 +1,70 @@
+"""One small protocol for everything that answers a chat: a service, a local GGUF file, a fake in a test."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from finetune_core.errors import ProviderError
+
+Message = Mapping[str, str]
+"""`{"role": "system" | "user" | "assistant", "content": text}`."""
+
+Checkpoint = Callable[[], None]
+"""Called while waiting; raises to give the wait up. Must be safe to call from any thread."""
+
+CHARS_PER_TOKEN = 4.0
+"""A rule of thumb for Latin scripts, for estimates only; what is paid is what the service reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a chat answered. Tokens are those the service counted, or an estimate where it reports none."""
+
+    text: str
+    input_tokens: int
+    output_tokens: int
+
+
+class Chat(Protocol):
+    """Answers a list of messages; `name` is shown to people, `num_parallel` calls may run at once (>= 1)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def num_parallel(self) -> int: ...
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: dict[str, Any] | None = None,
+        max_tokens: int = 512,
+        seed: int = 0,
+        temperature: float = 0.7,
+        checkpoint: Checkpoint | None = None,
+    ) -> Reply:
+        """The answer to `messages`, of at most `max_tokens` tokens; valid against `schema` where the model can be held to it.
+
+        Raises ProviderError: a RequestRefusedError where this one request is at fault, any other where the service is.
+        """
+
+    def close(self) -> None:
+        """Give back memory and connections; the chat cannot be used afterwards."""
+
+
+class RequestRefusedError(ProviderError):
+    """The service works, but would not answer this request (too long, filtered); others may well succeed."""
+
+
+def estimated_tokens(text: str) -> int:
+    """About how many tokens `text` has: a quarter of its characters, at least 1 unless it is empty."""
+    return -(-len(text) // int(CHARS_PER_TOKEN))
+
+
+def redacted(text: str, key: str) -> str:
+    """`text` without `key`, nor any word that starts like it, as services like to quote a key back in part."""
+    if not key:
+        return text
+    text = text.replace(key, "[key]")
+    return re.sub(re.escape(key[:6]) + r"[^\s\"',;]*", "[key]", text) if len(key) >= 12 else text

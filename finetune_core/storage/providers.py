@@ -1,0 +1,66 @@
+"""Named endpoints: where they are and which variable holds their key; never the key itself."""
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+
+from finetune_core.providers.prices import Prices
+from finetune_core.storage.database import now
+from finetune_core.storage.tables import provider
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An OpenAI-compatible endpoint under a name. `key_variable` is "" where the service asks for no key."""
+
+    id: str
+    name: str
+    base_url: str
+    model: str
+    key_variable: str
+    prices: Prices
+
+
+def listing(connection: Connection) -> list[Provider]:
+    """All providers in order of name."""
+    return [_provider(row) for row in connection.execute(select(provider).order_by(provider.c.name))]
+
+
+def find(connection: Connection, name_or_id: str) -> Provider | None:
+    """The provider of that id or name, or None."""
+    row = connection.execute(
+        select(provider).where(or_(provider.c.id == name_or_id, provider.c.name == name_or_id))
+    ).first()
+    return _provider(row) if row else None
+
+
+def save(
+    connection: Connection, provider_id: str, name: str, base_url: str, model: str, key_variable: str, prices: Prices
+) -> Provider:
+    """Change the provider of that id, or add one if it is ""; return it as stored."""
+    values = {
+        "name": name,
+        "base_url": base_url,
+        "model": model,
+        "key_variable": key_variable,
+        "input_usd_per_million": prices.input_usd_per_million,
+        "output_usd_per_million": prices.output_usd_per_million,
+        "prices_on": prices.on,
+    }
+    if provider_id:
+        connection.execute(update(provider).where(provider.c.id == provider_id).values(values))
+    else:
+        provider_id = uuid.uuid4().hex[:12]
+        connection.execute(insert(provider).values(id=provider_id, created_at=now(), **values))
+    return Provider(provider_id, name, base_url, model, key_variable, prices)
+
+
+def remove(connection: Connection, provider_id: str) -> None:
+    """Delete a provider; what was spent there stays on record."""
+    connection.execute(delete(provider).where(provider.c.id == provider_id))
+
+
+def _provider(row: Row[tuple[object, ...]]) -> Provider:
+    prices = Prices(row.input_usd_per_million, row.output_usd_per_million, row.prices_on)
+    return Provider(row.id, row.name, row.base_url, row.model, row.key_variable, prices)

@@ -1,0 +1,161 @@
+"""Providers: named endpoints made by a person. Keys are read from the environment or `.env` when they are needed."""
+
+import datetime
+import re
+import time
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from finetune_core import settings
+from finetune_core.errors import ProviderError
+from finetune_core.providers.openai_chat import open_chat
+from finetune_core.providers.prices import Prices
+from finetune_core.storage import database, generations
+from finetune_core.storage import providers as rows
+from finetune_core.storage.generations import ProviderSpend
+from finetune_core.storage.providers import Provider
+
+__all__ = ["Prices", "Provider", "ProviderSpend"]
+
+TEST_TIMEOUT_S = 20.0
+MAX_NAME = 120
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_LOOKS_LIKE_KEY = re.compile(r"^(sk-|gsk_|pk-|key-)|^(?=.*[a-z])(?=.*\d)[A-Za-z0-9_\-.]{20,}$")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """A provider and whether its key is there. `env_line` is the line to add to `.env`, "" if nothing is missing."""
+
+    provider: Provider
+    is_key_set: bool
+    env_line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOutcome:
+    """What a provider answered to a test: `answer` in its own words, the seconds it took and the tokens."""
+
+    answer: str
+    seconds: float
+    input_tokens: int
+    output_tokens: int
+
+
+def listing() -> list[ProviderView]:
+    """All providers in order of name; the key's state is looked up now."""
+    with database.reading() as connection:
+        return [_view(provider) for provider in rows.listing(connection)]
+
+
+def get(name_or_id: str) -> ProviderView:
+    """The provider of that name or id. Raises ProviderError that lists the names there are."""
+    with database.reading() as connection:
+        found = rows.find(connection, name_or_id)
+        known = ", ".join(provider.name for provider in rows.listing(connection)) or "none yet"
+    if found is None:
+        raise ProviderError(
+            f"There is no provider {name_or_id!r}; there are: {known}.", hint="Add it on the Settings page."
+        )
+    return _view(found)
+
+
+def save(
+    *,
+    name: str,
+    base_url: str,
+    model: str,
+    key_variable: str = "",
+    input_usd_per_million: float | None = None,
+    output_usd_per_million: float | None = None,
+    prices_on: str = "",
+    provider_id: str = "",
+) -> Provider:
+    """Add a provider, or change the one of `provider_id`.
+
+    `prices_on` is the ISO day the prices were looked up, today if "" and a price is given. Raises ProviderError that
+    names the field that cannot be right.
+    """
+    name, base_url, model = " ".join(name.split()), base_url.strip().rstrip("/"), model.strip()
+    key_variable = key_variable.strip()
+    _check(name, base_url, model, key_variable)
+    prices = _prices(input_usd_per_million, output_usd_per_million, prices_on)
+    with database.writing() as connection:
+        taken = rows.find(connection, name)
+        if taken is not None and taken.id != provider_id:
+            raise ProviderError(f"A provider is called {name!r} already.", hint="Choose another name.")
+        return rows.save(connection, provider_id, name, base_url, model, key_variable, prices)
+
+
+def delete(provider_id: str) -> None:
+    """Forget a provider. What was spent there stays on record."""
+    with database.writing() as connection:
+        rows.remove(connection, provider_id)
+
+
+def probe(name_or_id: str) -> ProbeOutcome:
+    """Ask the provider for one short answer. Raises ProviderError in the vendor's words if it does not give one."""
+    view = get(name_or_id)
+    started = time.monotonic()
+    provider = view.provider
+    chat = open_chat(provider.base_url, provider.model, provider.key_variable, timeout_s=TEST_TIMEOUT_S, max_attempts=1)
+    try:
+        reply = chat.complete([{"role": "user", "content": "Answer with one word: ready"}], max_tokens=64)
+    finally:
+        chat.close()
+    paid = generations.Spend(
+        reply.input_tokens, reply.output_tokens, view.provider.prices.cost_usd(reply.input_tokens, reply.output_tokens)
+    )
+    with database.writing() as connection:
+        generations.add_spend(connection, None, None, view.provider.name, paid)
+    return ProbeOutcome(reply.text.strip(), time.monotonic() - started, reply.input_tokens, reply.output_tokens)
+
+
+def spent() -> list[ProviderSpend]:
+    """What each provider was paid so far, over all projects."""
+    with database.reading() as connection:
+        return generations.spent_by_provider(connection)
+
+
+def _view(provider: Provider) -> ProviderView:
+    is_set = not provider.key_variable or bool(settings.secret(provider.key_variable))
+    return ProviderView(provider, is_set, "" if is_set else f"{provider.key_variable}=your-key")
+
+
+def _check(name: str, base_url: str, model: str, key_variable: str) -> None:
+    if not 1 <= len(name) <= MAX_NAME:
+        raise ProviderError(f"A name has 1 to {MAX_NAME} characters; this one has {len(name)}.", hint="Choose another.")
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ProviderError(
+            f"The base URL {base_url!r} is not an address.", hint="Give one such as https://api.openai.com/v1."
+        )
+    if parts.username or parts.password or parts.query:
+        raise ProviderError(
+            "The base URL may hold no user, password or parameters: it is stored and shown.",
+            hint="Put the key into an environment variable and name that.",
+        )
+    if not model:
+        raise ProviderError("The model's name is empty.", hint="Give the name the service knows it by.")
+    if key_variable and not _VARIABLE.fullmatch(key_variable):
+        # The value is not repeated: whoever mistakes the field types the key itself into it.
+        shown = "what was entered" if _LOOKS_LIKE_KEY.search(key_variable) else repr(key_variable)
+        raise ProviderError(
+            f"The name of the key's variable holds capitals, digits and underscores only; {shown} does not.",
+            hint="Name the variable, such as OPENAI_API_KEY; the key itself belongs into .env.",
+        )
+
+
+def _prices(input_usd: float | None, output_usd: float | None, on: str) -> Prices:
+    for price in (input_usd, output_usd):
+        if price is not None and not 0 <= price <= 1_000_000:
+            raise ProviderError(
+                f"A price of {price} dollars is not possible.", hint="Give dollars for a million tokens."
+            )
+    if input_usd is None and output_usd is None:
+        return Prices()
+    try:
+        day = datetime.date.fromisoformat(on) if on else datetime.date.today()
+    except ValueError as error:
+        raise ProviderError(f"{on!r} is not a day.", hint="Write it as 2026-11-22.") from error
+    return Prices(input_usd, output_usd, day.isoformat())

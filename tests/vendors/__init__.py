@@ -1,0 +1,1 @@
+"""Fakes of the vendors' services on loopback, held to the vendors' own API descriptions."""

