@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 from sqlalchemy import insert as insert_into
 
 from finetune_core.storage.database import now
@@ -253,12 +253,6 @@ def undo_filter(connection: Connection, project_id: str, name: str) -> int:
     return num_back
 
 
-def remove_generated(connection: Connection, project_id: str, generator: str) -> int:
-    """Delete the pairs of one generator that nobody has reviewed; return how many. For a generator's own undo only."""
-    mine = (pair.c.project_id == project_id, pair.c.generator == generator, pair.c.reviewed_at.is_(None))
-    return connection.execute(delete(pair).where(*mine)).rowcount
-
-
 def passage(connection: Connection, project_id: str, origin: str, chunk_id: str) -> tuple[str, str, str, str]:
     """Heading, text, document id and document name of a passage; four empty strings if it is gone.
 
@@ -270,6 +264,18 @@ def passage(connection: Connection, project_id: str, origin: str, chunk_id: str)
     here = (chunk.c.project_id == project_id, chunk.c.origin == origin, chunk.c.id == chunk_id)
     row = connection.execute(query.where(*here)).first()
     return (row[0], row[1], row[2], row[3] or row[2]) if row else ("", "", "", "")
+
+
+def passages_with(connection: Connection, project_id: str, text: str, limit: int) -> list[tuple[str, str, str, str]]:
+    """Own passages that hold `text` in text or heading: id, heading, text, name of the document; in order of creation."""
+    named = and_(document.c.project_id == chunk.c.project_id, document.c.id == chunk.c.document_id)
+    query = select(chunk.c.id, chunk.c.heading, chunk.c.text, document.c.name, chunk.c.document_id).outerjoin(
+        document, named
+    )
+    held = or_(chunk.c.text.icontains(text, autoescape=True), chunk.c.heading.icontains(text, autoescape=True))
+    here = (chunk.c.project_id == project_id, chunk.c.origin == "", chunk.c.duplicate_of.is_(None), held)
+    found = connection.execute(query.where(*here).order_by(chunk.c.seq).limit(limit))
+    return [(row[0], row[1], row[2], row[3] or row[4]) for row in found]
 
 
 def matches(project_id: str, chosen: PairFilter) -> ColumnElement[bool]:
@@ -287,6 +293,11 @@ def matches(project_id: str, chosen: PairFilter) -> ColumnElement[bool]:
             or_(pair.c.question.icontains(needle, autoescape=True), pair.c.answer.icontains(needle, autoescape=True))
         )
     return and_(*conditions)
+
+
+def among(project_id: str, pair_ids: Sequence[str]) -> ColumnElement[bool]:
+    """The SQL condition of being one of these pairs, at most 30,000."""
+    return and_(pair.c.project_id == project_id, pair.c.id.in_(pair_ids))
 
 
 def _row(project_id: str, new: NewPair) -> dict[str, Any]:

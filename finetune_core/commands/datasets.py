@@ -1,0 +1,55 @@
+"""`import`, `export-dataset` and `freeze`: pairs come in from files, go out to files, and become a version."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finetune_core.commands.output import Json, Project, emit, project_id, wait_and_tell
+from finetune_core.workspace import datasets, pairs
+
+Format = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(pairs.FORMATS)}.")]
+Split = Annotated[str, typer.Option("--split", help="train, validation or test; without it, what the file says.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @app.command("import")
+    def import_pairs(
+        project: Project, file_format: Format, file: Annotated[Path, typer.Argument(help="File or BEIR folder.")],
+        split: Split = "", as_json: Json = False,
+    ) -> None:  # fmt: skip
+        """Add a file's questions as accepted pairs, and its whole corpus to search. Makes the project if there is none."""
+        summary = pairs.import_file(project_id(project, create=True), file, file_format, split)
+        emit(summary, as_json, summary.sentence)
+
+    @app.command("export-dataset")
+    def export_dataset(
+        project: Project, file_format: Format, file: Annotated[Path, typer.Argument(help="File or folder to make.")],
+        split: Split = "", as_json: Json = False,
+    ) -> None:  # fmt: skip
+        """Write the accepted pairs with the corpus they are searched against."""
+        done = pairs.export_file(project_id(project), file, file_format, split=split)
+        emit(
+            done, as_json, f"Wrote {done['num_pairs']:,} pairs and {done['num_passages']:,} passages to {done['path']}."
+        )
+
+    @app.command()
+    def freeze(
+        project: Project,
+        name: Annotated[str, typer.Option("--name", help="Name of the version.")],
+        include_pending: Annotated[
+            bool, typer.Option("--include-pending", help="Add pending pairs that passed the filters.")
+        ] = False,
+        seed: Annotated[int, typer.Option("--seed", min=0, help="Seeds the split.")] = 0,
+        as_json: Json = False,
+    ) -> None:
+        """Freeze the accepted pairs as a version that never changes: split, checked for leaks, base model measured."""
+        found = project_id(project)
+        job_id = datasets.freeze(found, name, include_pending=include_pending, seed=seed)
+        result = wait_and_tell(job_id).result
+        view = datasets.get(found, result["id"])
+        sizes = ", ".join(f"{num:,} {part}" for part, num in view.num_examples.items())
+        said = [f"{view.name} ({view.id}): {sizes}; split by {view.manifest['split_rule']}."]
+        emit(view, as_json, "\n".join(said + view.manifest["leakage"]["sentences"] + view.manifest["warnings"]))

@@ -1,0 +1,166 @@
+"""The leakage report: what of the test questions was seen in training, and which right hits would count as misses.
+
+Near-duplicate means an estimated Jaccard similarity of word shingles of at least `THRESHOLD` (Broder, On the
+resemblance and containment of documents, 1997).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from finetune_core.records import Corpus, Part, QueryPassages, SplitName
+
+THRESHOLD = 0.85
+MAX_COMPARED = 50_000
+"""Corpora larger than this are not searched for near-duplicate passages; the report says so."""
+
+MAX_LISTED = 50
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class LeakageReport:
+    """What was found between the parts. `num_*` count everything, the lists show the first 50.
+
+    - `shared_questions`: equal but for case and punctuation, or near-duplicates, in two parts: leakage.
+    - `shared_documents`: documents of the project's own that lie in two parts: leakage, unless cut into sections.
+    - `num_shared_passages`: test questions whose passage also answers a training question. In an imported split that is
+      the same corpus with new questions; for own documents it is leakage.
+    - `ambiguous`: test questions whose right passage has a near-duplicate in the corpus that counts as wrong.
+    """
+
+    num_shared_questions: int = 0
+    num_shared_documents: int = 0
+    num_shared_passages: int = 0
+    num_ambiguous: int = 0
+    shared_questions: list[dict[str, Any]] = field(default_factory=list)
+    shared_documents: list[str] = field(default_factory=list)
+    ambiguous: list[dict[str, Any]] = field(default_factory=list)
+    is_leaking: bool = False
+    sentences: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain JSON values, for the manifest."""
+        return asdict(self)
+
+
+def leakage_report(
+    parts: Mapping[SplitName, Part[QueryPassages]],
+    own_documents: Iterable[str] = (),
+    rule: str = "document",
+    checkpoint: Callable[[], None] | None = None,
+) -> LeakageReport:
+    """Compare the parts with one another.
+
+    `own_documents` are the ids of documents that Ayar split itself; those of an imported split are judged by their
+    questions alone. `rule` is how they were split ("document", "section" or "imported").
+    """
+    shared = _shared_questions(parts, checkpoint)
+    documents = _shared_documents(parts, set(own_documents))
+    seen = {key for one in parts[SplitName.TRAIN].examples for key in one.relevant}
+    num_passages = sum(1 for one in parts[SplitName.TEST].examples if seen & set(one.relevant))
+    ambiguous = _ambiguous(parts[SplitName.TEST], checkpoint)
+    by_section = rule == "section"
+    leaking = bool(shared) or (bool(documents) and not by_section)
+    compared = len(parts[SplitName.TEST].corpus) <= MAX_COMPARED
+    return LeakageReport(
+        num_shared_questions=len(shared),
+        num_shared_documents=len(documents),
+        num_shared_passages=num_passages,
+        num_ambiguous=len(ambiguous),
+        shared_questions=shared[:MAX_LISTED],
+        shared_documents=documents[:MAX_LISTED],
+        ambiguous=ambiguous[:MAX_LISTED],
+        is_leaking=leaking,
+        sentences=_sentences(len(shared), len(documents), num_passages, len(ambiguous), by_section, compared),
+    )
+
+
+def _sentences(
+    num_questions: int, num_documents: int, num_passages: int, num_ambiguous: int, by_section: bool, compared: bool
+) -> list[str]:
+    said = []
+    if num_questions:
+        said.append(f"{num_questions} questions of one part are also, or nearly, in another: that is leakage.")
+    if num_documents and by_section:
+        said.append(f"{num_documents} documents lie in several parts, cut into sections a passage apart.")
+    elif num_documents:
+        said.append(f"{num_documents} documents lie in several parts: that is leakage.")
+    if num_passages and not num_documents:
+        said.append(
+            f"{num_passages} test questions are about passages that training asks about too: same corpus, new questions."
+        )
+    if num_ambiguous:
+        said.append(f"{num_ambiguous} test questions have a right passage with a near-twin that counts as wrong.")
+    if not compared:
+        said.append(f"Near-twins were not looked for: the corpus has more than {MAX_COMPARED:,} passages.")
+    return said or ["No question, document or near-duplicate is shared between the parts."]
+
+
+def _shared_questions(
+    parts: Mapping[SplitName, Part[QueryPassages]], checkpoint: Callable[[], None] | None
+) -> list[dict[str, Any]]:
+    """Pairs of questions of two parts that are equal once normalised (similarity 1), or near-duplicates."""
+    from finetune_core.corpus.near_duplicates import find_near_duplicates
+
+    flat = [(name, one) for name in SplitName for one in parts[name].examples]
+    texts = [" ".join(_WORD.findall(one.query.casefold())) or one.query for _, one in flat]
+    alike: dict[tuple[int, int], float] = {}
+    by_text: dict[str, list[int]] = defaultdict(list)
+    for index, text in enumerate(texts):
+        # One partner of each other part is enough to name a question that is everywhere the same.
+        first_of_part = {flat[other][0]: other for other in reversed(by_text[text])}
+        alike.update({(other, index): 1.0 for name, other in first_of_part.items() if name != flat[index][0]})
+        by_text[text].append(index)
+    for i, j, similarity in find_near_duplicates(texts, THRESHOLD, checkpoint=checkpoint):
+        if flat[i][0] != flat[j][0] and texts[i] != texts[j]:
+            alike[i, j] = similarity
+    return [_pair_of_questions(flat[i], flat[j], similarity) for (i, j), similarity in sorted(alike.items())]
+
+
+def _pair_of_questions(
+    first: tuple[SplitName, QueryPassages], second: tuple[SplitName, QueryPassages], similarity: float
+) -> dict[str, Any]:
+    return {
+        "part": first[0].value,
+        "question": first[1].query,
+        "other_part": second[0].value,
+        "other_question": second[1].query,
+        "similarity": round(float(similarity), 3),
+    }
+
+
+def _shared_documents(parts: Mapping[SplitName, Part[QueryPassages]], own: set[str]) -> list[str]:
+    """Own documents that a relevant passage of two different parts was cut from."""
+    found: dict[str, set[SplitName]] = defaultdict(set)
+    for name, part in parts.items():
+        for example in part.examples:
+            for key in example.relevant:
+                found[part.corpus[key].document].add(name)
+    return sorted(document for document, names in found.items() if len(names) > 1 and document in own)
+
+
+def _ambiguous(test: Part[QueryPassages], checkpoint: Callable[[], None] | None) -> list[dict[str, Any]]:
+    """Test questions one of whose right passages has a near-duplicate that is not right for them."""
+    if len(test.corpus) > MAX_COMPARED:
+        return []
+    twins = _twins(test.corpus, checkpoint)
+    found = []
+    for example in test.examples:
+        wrong = [(key, twin) for key in example.relevant for twin in twins.get(key, ()) if twin not in example.relevant]
+        if wrong:
+            found.append({"id": example.id, "question": example.query, "passage": wrong[0][0], "twin": wrong[0][1]})
+    return found
+
+
+def _twins(corpus: Corpus, checkpoint: Callable[[], None] | None) -> dict[str, list[str]]:
+    from finetune_core.corpus.near_duplicates import find_near_duplicates
+
+    ids: Sequence[str] = [passage.id for passage in corpus]
+    twins: dict[str, list[str]] = defaultdict(list)
+    for i, j, _ in find_near_duplicates([passage.full_text for passage in corpus], THRESHOLD, checkpoint=checkpoint):
+        twins[ids[i]].append(ids[j])
+        twins[ids[j]].append(ids[i])
+    return twins

@@ -1,0 +1,98 @@
+"""Frozen dataset versions: make them, list them, look into them, delete them."""
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+from finetune_core.errors import DatasetError
+from finetune_core.storage import database, examples
+from finetune_core.storage import datasets as rows
+from finetune_core.workspace import jobs
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """A frozen version. `id` is its content hash; `manifest` says what is in it and what was found when it was made."""
+
+    id: str
+    name: str
+    created_at: float
+    manifest: dict[str, Any]
+
+    @property
+    def num_examples(self) -> dict[str, int]:
+        """Examples in each part."""
+        return {name: self.manifest[f"num_{name}"] for name in ("train", "validation", "test")}
+
+
+@dataclass(frozen=True)
+class FreezeCounts:
+    """What a freeze would take now: accepted pairs, and the pending ones that passed the filters."""
+
+    num_accepted: int
+    num_pending: int
+
+
+def listing(project_id: str) -> list[DatasetView]:
+    """The versions of a project, newest first; [] where there are none."""
+    with database.reading() as connection:
+        return [_view(row) for row in rows.of_project(connection, project_id)]
+
+
+def get(project_id: str, name_or_id: str) -> DatasetView:
+    """The version of that name or id. Raises DatasetError that lists the names there are."""
+    with database.reading() as connection:
+        row = rows.find(connection, project_id, name_or_id)
+        known = [one.name for one in rows.of_project(connection, project_id)]
+    if row is None:
+        raise DatasetError(
+            f"There is no dataset version {name_or_id!r}; there are: {', '.join(known) or 'none yet'}.",
+            hint="Freeze one on the Train page, or with `python -m finetune_core freeze`.",
+        )
+    return _view(row)
+
+
+def counts(project_id: str) -> FreezeCounts:
+    """How many pairs a freeze would take, without and with those nobody has reviewed."""
+    with database.reading() as connection:
+        return FreezeCounts(*examples.num_chosen(connection, project_id))
+
+
+def freeze(
+    project_id: str, name: str, *, include_pending: bool = False, seed: int = 0, measure_base: bool = True
+) -> str:
+    """Start freezing a version and return the job's id; `get` finds the version once it is done.
+
+    Raises JobError for an empty or too long name, DatasetError if a version of that name exists or no pair would be taken.
+    """
+    found = counts(project_id)
+    if found.num_accepted + (found.num_pending if include_pending else 0) == 0:
+        raise DatasetError(
+            f"There are no accepted pairs to freeze ({found.num_pending:,} are pending).",
+            hint="Accept some on the Review page, import some, or include the pending ones.",
+        )
+    params = {"name": name, "include_pending": include_pending, "seed": seed, "measure_base": measure_base}
+    key = f"freeze:{project_id}:{name.strip()}"
+    return jobs.submit(project_id, "freeze", params, title=f"Freeze {name.strip()}", unique_key=key)
+
+
+def suggested_name(project_id: str) -> str:
+    """The first of v1, v2, ... that no version has."""
+    taken = {one.name for one in listing(project_id)}
+    return next(name for number in range(1, len(taken) + 2) if (name := f"v{number}") not in taken)
+
+
+def delete(project_id: str, name_or_id: str) -> None:
+    """Delete a version. Raises DatasetError while a model, a comparison or a live job stands on it."""
+    found = get(project_id, name_or_id)
+    with database.writing() as connection:
+        if num := rows.users(connection, project_id, found.id):
+            raise DatasetError(
+                f"{num} model(s), comparison(s) or live job(s) stand on {found.name!r}.", hint="Delete those first."
+            )
+        rows.remove(connection, project_id, found.id)
+    shutil.rmtree(rows.folder(project_id, found.id), ignore_errors=True)
+
+
+def _view(row: rows.DatasetRow) -> DatasetView:
+    return DatasetView(row.id, row.name, row.created_at, row.manifest)
