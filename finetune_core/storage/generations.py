@@ -139,7 +139,7 @@ def spent_by_provider(connection: Connection) -> list[ProviderSpend]:
 def counts(connection: Connection, project_id: str) -> dict[GenerationState, int]:
     """How many questions of the project ended in each state; states without any are 0."""
     query = select(generation.c.state, func.count()).where(generation.c.project_id == project_id)
-    found: dict[str, int] = dict(connection.execute(query.group_by(generation.c.state)).tuples().all())
+    found = {row[0]: row[1] for row in connection.execute(query.group_by(generation.c.state))}
     return {state: found.get(state.value, 0) for state in GenerationState}
 
 

@@ -10,7 +10,7 @@ from finetune_core.errors import JobError, ProviderError
 from finetune_core.jobs import question_writers
 from finetune_core.jobs.question_writers import PROMPT_OF, GenerationParams, GeneratorKind
 from finetune_core.providers import bundled
-from finetune_core.storage import database, generations, pairs
+from finetune_core.storage import database, documents, generations, pairs
 from finetune_core.storage.generations import GenerationState
 from finetune_core.storage.pairs import PairFilter, PairState
 from finetune_core.synthesis import templates
@@ -100,6 +100,12 @@ def generators() -> list[GeneratorView]:
             "extractive", "No model", "Headings, sentences and key phrases turned into questions. Free, offline, in seconds."
         ),
     ]  # fmt: skip
+
+
+def num_chunks(project_id: str) -> int:
+    """How many chunks questions can be asked about: included ones of the project's own documents, held out or not."""
+    with database.reading() as connection:
+        return documents.num_included(connection, project_id, "")
 
 
 def params_from(values: Mapping[str, Any]) -> GenerationParams:

@@ -1,0 +1,44 @@
+"""The prompt of a generator, and the project's own edition of it."""
+
+import streamlit as st
+
+from components.errors import show_error
+from components.text import plain, t
+from finetune_core.errors import FinetuneError
+from finetune_core.workspace import generation
+
+
+def generate_prompt(project_id: str, generator: str, *, key: str) -> None:
+    """Draw the editor, folded away; nothing for the generator that takes no prompt."""
+    view = generation.prompt(project_id, generator)
+    if view is None:
+        return
+    name = t("edition {version} of this project", version=view.version) if view.is_own else t("as shipped")
+    with st.expander(t("Prompt ({name})", name=name), icon=":material/edit_note:", key=f"{key}_{generator}"):
+        field = f"{key}_{generator}_{view.version}_{view.is_own}"
+        st.text_area(t("Prompt"), view.text, height=340, key=field, on_change="ignore", label_visibility="collapsed")
+        names = ", ".join("{{ " + variable + " }}" for variable in view.variables)
+        st.caption(
+            plain(t("It may use {names}. A changed prompt counts as a new generator: it writes anew.", names=names))
+        )
+        with st.container(horizontal=True):
+            st.button(
+                t("Save for this project"), key=f"{key}_save", on_click=_save, args=(project_id, generator, field, key)
+            )
+            st.button(
+                t("Back to the shipped one"), key=f"{key}_reset", type="tertiary", disabled=not view.is_own,
+                on_click=_save, args=(project_id, generator, "", key),
+            )  # fmt: skip
+        if problem := st.session_state.pop(f"{key}_problem", None):
+            show_error(*problem)
+
+
+def _save(project_id: str, generator: str, field: str, key: str) -> None:
+    """A button's callback: nothing may be drawn here, so a problem is kept for the page to show."""
+    try:
+        if field:
+            generation.save_prompt(project_id, generator, st.session_state[field])
+        else:
+            generation.reset_prompt(project_id, generator)
+    except FinetuneError as error:
+        st.session_state[f"{key}_problem"] = (error.message, error.hint)

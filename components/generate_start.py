@@ -1,0 +1,60 @@
+"""What the generation will take, and the button that starts it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from components.errors import show_error
+from components.text import duration_text, t
+from finetune_core.errors import FinetuneError
+from finetune_core.workspace import generation
+
+
+def generate_start(project_id: str, values: Mapping[str, Any], *, key: str) -> None:
+    """Draw the estimate and the button; says what is wrong instead where the choice cannot work."""
+    job = generation.latest_job(project_id)
+    try:
+        params = generation.params_from(values)
+        seen = generation.estimate(project_id, params)
+    except FinetuneError as error:
+        show_error(error.message, error.hint)
+        return
+    num_left = seen.num_questions - seen.num_done
+    with st.container(border=True, key=key):
+        with st.grid(4):
+            st.metric(t("Questions to write"), f"{num_left:,}")
+            st.metric(t("Tokens, about"), f"{seen.input_tokens + seen.output_tokens:,}")
+            st.metric(t("Cost, about"), t("no price") if seen.cost_usd is None else f"${seen.cost_usd:,.2f}")
+            st.metric(t("Time, about"), duration_text(seen.seconds))
+        st.caption(_basis(seen))
+        st.button(
+            t("Write {num} questions", num=f"{num_left:,}"),
+            type="primary",
+            icon=":material/play_arrow:",
+            key=f"{key}_go",
+            disabled=num_left == 0 or (job is not None and job.is_live),
+            on_click=_start,
+            args=(project_id, params, key),
+        )
+        if problem := st.session_state.pop(f"{key}_problem", None):
+            show_error(*problem)
+
+
+def _basis(seen: generation.Estimate) -> str:
+    parts = [t("Over {num} chunks in {calls} calls.", num=f"{seen.num_chunks:,}", calls=f"{seen.num_calls:,}")]
+    if seen.num_done:
+        parts.append(t("{num} were written before; none is asked or paid for twice.", num=f"{seen.num_done:,}"))
+    if seen.basis == "measured":
+        parts.append(t("The time goes by the last generation here."))
+    else:
+        parts.append(t("The time is a guess until the first generation here has ended."))
+    return " ".join(parts)
+
+
+def _start(project_id: str, params: generation.GenerationParams, key: str) -> None:
+    """A button's callback: nothing may be drawn here, so a problem is kept for the page to show."""
+    try:
+        generation.start(project_id, params)
+    except FinetuneError as error:
+        st.session_state[f"{key}_problem"] = (error.message, error.hint)
