@@ -6,6 +6,7 @@ was killed and started again ends where an undisturbed one does.
 """
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,13 +62,16 @@ def train_embedder(split: Split[QueryPassages], config: EmbeddingConfig, run: Ru
         )
     step_tokens = _step_tokens(rows, plan, config)
     pool, num_evaluations = _pool(split, config, sum(step_tokens), len(plan), run.seed)
+    started = time.monotonic()
     base_value = _base_value(config, pool, run)
+    base_seconds = time.monotonic() - started
     run.remember(total_steps=len(plan), base_validation=base_value, pool=pool.facts)
     due = {round(len(plan) * (number + 1) / num_evaluations) for number in range(num_evaluations)}
     session = Session(run, config, prefixes(config), pool, frozenset(due), step_tokens)
     session.train(rows, plan)
     session.save_best(run.workdir / "model")
-    facts = {"base_validation": base_value, "num_rows": len(rows), "pool": pool.facts, **session.facts}
+    facts = {"base_validation": base_value, "base_seconds": base_seconds, "num_rows": len(rows)}
+    facts |= {"pool": pool.facts, **session.facts}
     run.remember(**session.facts)
     return Trained(run.workdir / "model", facts)
 

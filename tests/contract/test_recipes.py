@@ -1,0 +1,196 @@
+"""What every recipe promises, tried on each one that is found."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetune_core import recipes
+from finetune_core.errors import FinetuneError, JobCancelled, StopRequested
+from finetune_core.providers.bundled import is_bundled_installed
+from tests.training_fixtures import TINY_CONFIG, RecordedRun, Trained, tiny_split
+
+NAMES = sorted(recipes.discover())
+SPLITS: dict[str, Callable[[], Any]] = {"embedding": tiny_split}
+CONFIGS: dict[str, dict[str, Any]] = {"embedding": TINY_CONFIG}
+HEAVY = ("torch", "transformers", "sentence_transformers", "datasets", "ragas", "openai", "cohere", "llama_index")
+
+every_recipe = pytest.mark.parametrize("name", NAMES)
+
+
+@pytest.fixture(autouse=True)
+def models() -> None:
+    if not is_bundled_installed():
+        pytest.skip("the bundled embedder is not installed")
+
+
+@every_recipe
+def test_it_is_described_and_its_defaults_are_valid(name: str) -> None:
+    recipe = recipes.get(name)
+    assert recipe.name == name
+    assert recipe.title
+    assert recipe.summary
+    assert recipe.source
+    assert recipe.headline in recipe.metrics
+    assert recipe.config().model_dump(mode="json")
+    for field, info in recipe.config.model_fields.items():
+        assert info.title, field
+        assert info.description, field
+
+
+def test_discovering_imports_nothing_heavy() -> None:
+    code = f"import sys; from finetune_core import recipes; recipes.discover(); print(sorted({HEAVY} & sys.modules.keys()))"
+    code = code.replace(str(HEAVY), "set(" + str(HEAVY) + ")")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_recipe_is_said_with_the_known_ones() -> None:
+    with pytest.raises(FinetuneError) as caught:
+        recipes.get("embeding")
+    assert "embedding" in caught.value.hint
+
+
+def _scores(name: str, config: Any, model: Any, split: Any, run: RecordedRun) -> dict[str, Any]:
+    recipe = recipes.get(name)
+    return {
+        key: recipe.evaluate(system, split.test, config, run)
+        for key, system in recipe.systems(config, model, run).items()
+    }
+
+
+def test_the_shared_training_learned_above_the_baselines(trained: Trained) -> None:
+    recipe = recipes.get("embedding")
+    reports = _scores("embedding", trained.config, trained.model, trained.split, trained.run)
+    headline = {key: recipe.metrics[recipe.headline](report.columns) for key, report in reports.items()}
+    assert headline["tuned"] > headline["base"] + 0.1
+    assert headline["tuned"] > headline["bm25"]
+    assert all(report.ids == tuple(e.id for e in trained.split.test.examples) for report in reports.values())
+
+
+def test_what_was_logged_shows_the_training(trained: Trained) -> None:
+    metrics = trained.run.metrics
+    steps = [step for step, _ in metrics["loss"]]
+    assert steps == list(range(1, trained.run.facts["total_steps"] + 1))
+    assert metrics.keys() == {"loss", "learning_rate", "grad_norm", "validation_ndcg@10"}
+    assert metrics["validation_ndcg@10"][0] == (0, trained.run.facts["base_validation"])
+    assert len(metrics["validation_ndcg@10"]) == 1 + trained.config.evaluations
+    best = max(metrics["validation_ndcg@10"][1:], key=lambda point: point[1])
+    assert trained.run.facts["best_step"] == best[0]
+
+
+def test_saving_and_loading_gives_an_equal_report(trained: Trained, tmp_path: Path) -> None:
+    recipe = recipes.get("embedding")
+    recipe.save(trained.model, tmp_path / "saved")
+    loaded = recipe.load(tmp_path / "saved", trained.run)
+    before = _scores("embedding", trained.config, trained.model, trained.split, trained.run)["tuned"]
+    fresh = RecordedRun(tmp_path)  # a cache of its own: the loaded weights have to do the work
+    after = _scores("embedding", trained.config, loaded, trained.split, fresh)["tuned"]
+    assert after.details == before.details
+    assert {path.suffix for path in (tmp_path / "saved").rglob("*") if path.is_file()} <= {
+        ".json",
+        ".safetensors",
+        ".txt",
+    }
+
+
+def _hash(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+_CHILD = """
+import json, sys
+from pathlib import Path
+from finetune_core import recipes
+from finetune_core.training import session
+from tests.training_fixtures import RecordedRun, tiny_split
+session.CHECKPOINT_S = 0.0
+run = RecordedRun(Path(sys.argv[1]), seed=1)
+run.kill_at = int(sys.argv[2])
+recipe = recipes.get(sys.argv[3])
+recipe.train(tiny_split(), recipe.config(**json.loads(sys.argv[4])), run)
+"""
+
+
+def test_a_killed_training_ends_where_an_undisturbed_one_does(trained: Trained, tmp_path: Path) -> None:
+    arguments = [str(tmp_path), "4", "embedding", json.dumps(TINY_CONFIG)]
+    path = str(Path(__file__).resolve().parents[2])
+    killed = subprocess.run(
+        [sys.executable, "-c", _CHILD, *arguments],
+        env={"PYTHONPATH": path, "PATH": "", "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert killed.returncode == -9
+    assert list((tmp_path / "work" / "training").glob("checkpoint-*"))
+    run = RecordedRun(tmp_path, seed=1)
+    resumed = recipes.get("embedding").train(trained.split, trained.config, run)
+    assert run.metrics["loss"][0][0] == 4  # one step is done again, not three
+    assert resumed.facts["best_validation"] == trained.model.facts["best_validation"]
+    before = _scores("embedding", trained.config, trained.model, trained.split, trained.run)["tuned"]
+    after = _scores("embedding", trained.config, resumed, trained.split, run)["tuned"]
+    for one, other in zip(before.details, after.details, strict=True):
+        assert other["scores"] == pytest.approx(one["scores"], abs=1e-4)
+
+
+def test_stopping_saves_what_there_is_and_resuming_goes_on(trained: Trained, tmp_path: Path) -> None:
+    recipe = recipes.get("embedding")
+    run = RecordedRun(tmp_path, seed=1)
+    run.stop_at = 2
+    stopped = recipe.train(trained.split, trained.config, run)
+    assert stopped.facts["stopped"]
+    assert stopped.facts["last_step"] == 2
+    assert (stopped.folder / "model.safetensors").is_file()
+    again = RecordedRun(tmp_path, seed=1)
+    resumed = recipe.train(trained.split, trained.config, again)
+    assert again.metrics["loss"][0][0] == 3
+    assert resumed.facts["last_step"] == trained.model.facts["last_step"]
+
+
+def test_cancelling_and_stopping_too_early_leave_no_model(trained: Trained, tmp_path: Path) -> None:
+    recipe = recipes.get("embedding")
+    for number, (attribute, interrupt) in enumerate((("cancel_at", JobCancelled), ("stop_at", StopRequested))):
+        run = RecordedRun(tmp_path / str(number), seed=1)
+        run.cache = trained.run.cache
+        setattr(run, attribute, 0)
+        with pytest.raises(interrupt):
+            recipe.train(trained.split, trained.config, run)
+        assert not (run.workdir / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": "CachedMultipleNegativesRankingLoss", "query_prefix": "query: ", "passage_prefix": "passage: "},
+        {"loss": "MultipleNegativesSymmetricRankingLoss", "matryoshka_dims": (64, 128), "schedule": "cosine"},
+        {"hard_negatives": 1, "margin": 0.0, "warmup": 0.0},
+    ],
+)
+def test_the_other_settings_train_as_well(settings: dict[str, Any], trained: Trained, tmp_path: Path) -> None:
+    recipe = recipes.get("embedding")
+    run = RecordedRun(tmp_path, seed=1)
+    config = recipe.config(**TINY_CONFIG | {"epochs": 1, "evaluations": 1} | settings)
+    model = recipe.train(trained.split, config, run)
+    assert model.facts["last_step"] == model.facts["total_steps"]
+    prompts = json.loads((model.folder / "config_sentence_transformers.json").read_text())["prompts"]
+    assert prompts == {"query": config.query_prefix, "document": config.passage_prefix}
+
+
+def test_a_matryoshka_size_beyond_the_model_is_refused(trained: Trained, tmp_path: Path) -> None:
+    recipe = recipes.get("embedding")
+    run = RecordedRun(tmp_path, seed=1)
+    run.cache = trained.run.cache
+    with pytest.raises(FinetuneError, match="1000"):
+        recipe.train(trained.split, recipe.config(**TINY_CONFIG | {"matryoshka_dims": (1000,)}), run)
+
+
+def test_nothing_to_learn_from_is_said(trained: Trained, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    split = replace(trained.split, train=replace(trained.split.train, examples=trained.split.train.examples[:1]))
+    with pytest.raises(FinetuneError, match="at least 2"):
+        recipes.get("embedding").train(split, trained.config, RecordedRun(tmp_path))

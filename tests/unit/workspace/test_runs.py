@@ -1,0 +1,157 @@
+"""A run from launch to model, and what the pages ask about runs."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from finetune_core.commands import build
+from finetune_core.errors import DatasetError, JobError, StorageError, TrainingError
+from finetune_core.jobs.states import JobState
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.storage import artefacts
+from finetune_core.training import cost
+from finetune_core.workspace import jobs, models, projects, runs
+from tests.training_fixtures import TINY_CONFIG, Trained, add_finished_run, add_tiny_dataset
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda *_: None)
+
+
+@pytest.fixture
+def project() -> str:
+    return projects.create("Tiny").id
+
+
+def test_a_run_from_launch_to_model(project: str, trained: Trained) -> None:
+    dataset = add_tiny_dataset(project)
+    run_id = runs.launch(project, "v1", "embedding", TINY_CONFIG | {"epochs": 1}, name="first")
+    assert runs.launch(project, dataset, "embedding", TINY_CONFIG | {"epochs": 1}, name="first") == run_id
+    assert runs.get(run_id).state is JobState.QUEUED
+    run_queued_here()
+    view = runs.get(run_id)
+    assert view.state is JobState.DONE, (view.job.error, view.job.hint)
+    assert view.total_steps == 3
+    assert view.best_step in (2, 3)
+    assert view.base_value == trained.run.facts["base_validation"]
+    assert view.pool["num_questions"] == 4
+    model = models.get(view.model_id)
+    assert (model.name, model.recipe, model.run_id, model.dataset_id) == ("first", "embedding", run_id, dataset)
+    manifest = artefacts.verify(models.folder(view.model_id))
+    assert manifest["config"]["epochs"] == 1
+    assert manifest["dataset_hash"] == dataset
+    assert manifest["split"] == {"train": 24, "validation": 4, "test": 8}
+    assert manifest["libraries"]["torch"]
+    assert "model.safetensors" in manifest["files"]
+    curve = jobs.metrics(run_id)
+    assert [step for step, _ in curve["loss"]] == [1, 2, 3]
+    assert [run.id for run in runs.listing(project)] == [run_id]
+
+
+def test_the_command_line_shows_runs(project: str, trained: Trained) -> None:
+    run_id, model_id = add_finished_run(project, add_tiny_dataset(project), trained)
+    shown = CliRunner().invoke(build(), ["runs", "--project", "Tiny", "--json"], catch_exceptions=False)
+    (row,) = json.loads(shown.stdout)
+    assert (row["run"], row["model"], row["state"]) == (run_id, model_id, "done")
+    assert row["best_validation_ndcg@10"] == trained.model.facts["best_validation"]
+
+
+def test_the_command_line_starts_a_run(project: str) -> None:
+    add_tiny_dataset(project)
+    arguments = ["train", "--project", "Tiny", "--dataset", "v1", "--set", "epochs=2", "--set", "matryoshka_dims=64,32"]
+    shown = CliRunner().invoke(build(), [*arguments, "--json"], catch_exceptions=False)
+    value = json.loads(shown.stdout)
+    assert value == {"run": runs.listing(project)[0].id, "state": "queued"}
+    config = runs.get(value["run"]).config
+    assert (config["epochs"], config["matryoshka_dims"]) == (2, [64, 32])
+
+
+def test_the_base_model_of_the_project_is_the_default(project: str, tmp_path: Path) -> None:
+    projects.update(project, base_model=str(tmp_path))
+    assert runs.checked_config(project, "embedding", {}).base_model == str(tmp_path)
+    assert runs.checked_config(project, "embedding", {"base_model": "other"}).base_model == "other"
+
+
+def test_bad_input_is_said_at_the_click(project: str) -> None:
+    add_tiny_dataset(project)
+    with pytest.raises(TrainingError, match="epochs is 0"):
+        runs.launch(project, "v1", "embedding", {"epochs": 0})
+    with pytest.raises(TrainingError, match="epoch is 3") as caught:
+        runs.launch(project, "v1", "embedding", {"epoch": 3})
+    assert "learning_rate" in caught.value.hint
+    with pytest.raises(TrainingError, match="no recipe"):
+        runs.launch(project, "v1", "embeding", {})
+    with pytest.raises(DatasetError, match="v2"):
+        runs.launch(project, "v2", "embedding", {})
+    with pytest.raises(TrainingError, match="no '='"):
+        runs.parsed_settings("embedding", ["epochs"])
+    with pytest.raises(JobError):
+        runs.get("nothing")
+
+
+def test_a_disk_that_is_too_full_is_said_before_the_start(project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_tiny_dataset(project)
+    monkeypatch.setattr(cost, "train_disk_bytes", lambda size: 10**18)
+    with pytest.raises(StorageError, match="free in"):
+        runs.launch(project, "v1", "embedding", {})
+
+
+def test_an_estimate_grows_with_the_epochs_and_uses_timed_runs(project: str, trained: Trained) -> None:
+    dataset = add_tiny_dataset(project)
+    one = runs.estimate(project, dataset, "embedding", {"max_tokens": 32})
+    three = runs.estimate(project, dataset, "embedding", {"max_tokens": 32, "epochs": 3})
+    assert "probe" in one.basis
+    assert three.seconds == pytest.approx(3 * one.seconds, rel=0.01)
+    assert (one.num_steps, three.num_steps) == (1, 3)
+    assert one.memory_bytes > 4 * 4 * 22_000_000
+    assert one.disk_bytes > 10 * 90_000_000
+    assert any("24 training pairs" in warning for warning in one.warnings)
+    add_finished_run(project, dataset, trained)
+    timed = runs.estimate(project, dataset, "embedding", TINY_CONFIG)
+    facts = trained.model.facts
+    assert "last run" in timed.basis
+    assert timed.seconds == pytest.approx(1.15 * facts["train_seconds"], rel=0.1)
+
+
+def test_long_passages_are_warned_of(project: str) -> None:
+    dataset = add_tiny_dataset(project)
+    warnings = runs.estimate(project, dataset, "embedding", {"max_tokens": 16}).warnings
+    assert any("longer than 16 tokens" in warning for warning in warnings)
+
+
+def test_mining_gives_live_counts_without_a_model(project: str, trained: Trained) -> None:
+    dataset = add_tiny_dataset(project)
+    settings = {"max_tokens": 32, "hard_negatives": 2}
+    assert runs.mined_counts(project, dataset, settings) is None
+    job_id = runs.mine(project, dataset, settings)
+    run_queued_here()
+    assert jobs.get(job_id).state is JobState.DONE, jobs.get(job_id).error
+    low = runs.mined_counts(project, dataset, settings | {"margin": 0.0})
+    high = runs.mined_counts(project, dataset, settings | {"margin": 0.5})
+    assert low is not None
+    assert high is not None
+    assert (low.num_questions, low.num_candidates) == (24, 24 * 7)  # 8 passages less the right one
+    assert low.num_usable > high.num_usable
+    assert list(low.margins.values()) == sorted(low.margins.values(), reverse=True)
+    assert low.margins[0.0] == low.num_usable
+
+
+def test_workspace_functions_import_nothing_heavy() -> None:
+    import subprocess
+
+    code = (
+        "import sys; import finetune_core.workspace.runs; print([m for m in ('torch', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_views_are_frozen(project: str, trained: Trained) -> None:
+    run_id, _ = add_finished_run(project, add_tiny_dataset(project), trained)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        runs.get(run_id).name = "x"  # type: ignore[misc]
