@@ -70,7 +70,7 @@ def train_embedder(split: Split[QueryPassages], config: EmbeddingConfig, run: Ru
     session = Session(run, config, prefixes(config), pool, frozenset(due), step_tokens)
     session.train(rows, plan)
     session.save_best(run.workdir / "model")
-    facts = {"base_validation": base_value, "base_seconds": base_seconds, "num_rows": len(rows)}
+    facts: dict[str, Any] = {"base_validation": base_value, "base_seconds": base_seconds, "num_rows": len(rows)}
     facts |= {"pool": pool.facts, **session.facts}
     run.remember(**session.facts)
     return Trained(run.workdir / "model", facts)

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
 
-
 ADVANCED: dict[str, Any] = {"advanced": True}
 """Marks a setting that the form keeps behind "Advanced settings"."""
 
