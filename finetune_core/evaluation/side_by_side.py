@@ -92,10 +92,13 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
             {
                 "system": entry.key,
                 "against": entry.against,
+                **_finite({"before": contrast.before, "after": contrast.after}),
                 "metrics": {name: _finite(asdict(interval)) for name, interval in intervals.items()},
                 "verdict": _finite(asdict(verdict_of_one)),
             }
-            for entry, intervals, verdict_of_one in zip(tuned, differences, judgement.verdicts, strict=True)
+            for entry, intervals, contrast, verdict_of_one in zip(
+                tuned, differences, contrasts, judgement.verdicts, strict=True
+            )
         ],
         "verdict": {**_finite(asdict(verdict)), "system": chosen.key, "caveats": list(caveats)},
     }

@@ -26,10 +26,10 @@ METRIC_TITLES = {
     "mrr@10": "MRR@10",
     "recall@10": "recall@10",
     "map@100": "MAP@100",
-    "id_based_context_precision": "ragas: context precision by id, first 5",
-    "id_based_context_recall": "ragas: context recall by id, first 5",
-    "non_llm_context_precision_with_reference": "ragas: context precision by text, first 5",
-    "non_llm_context_recall": "ragas: context recall by text, first 5",
+    "id_based_context_precision": "ragas: precision by id, first 5",
+    "id_based_context_recall": "ragas: recall by id, first 5",
+    "non_llm_context_precision_with_reference": "ragas: precision by text, first 5",
+    "non_llm_context_recall": "ragas: recall by text, first 5",
 }
 
 
@@ -212,6 +212,8 @@ def _entries(
     from finetune_core.evaluation.side_by_side import Entry
 
     found: dict[str, Entry] = {}
+    # Validation values are of one set of questions only where the runs learned from one dataset version.
+    is_comparable = len({row.dataset_id for row in rows}) == 1
     for row in rows:
         base = next((item for item in scored[row.id] if item.is_baseline and item.name == "base"), None)
         assert base is not None, "a recipe without a system called base has nothing to compare with"
@@ -225,8 +227,9 @@ def _entries(
                 found[item.key] = Entry(item.key, name, role, report)
                 continue
             found[item.key] = Entry(
-                key=item.key, name=name, role=role, report=report, against=base.key, run_id=row.job_id, model_id=row.id,
-                validation=_validation(row), num_leaking=_num_leaking(run, row, split, dataset_id),
+                key=item.key, name=name, role=role, report=report, against=base.key, run_id=row.job_id,
+                model_id=row.id,
+                validation=_validation(row) if is_comparable else None, num_leaking=_num_leaking(run, row, split, dataset_id),
             )  # fmt: skip
     order = {"floor": 0, "base": 1, "tuned": 2}
     return sorted(found.values(), key=lambda entry: order[entry.role])

@@ -1,0 +1,62 @@
+"""Choosing a dataset version and runs, and starting their comparison."""
+
+import streamlit as st
+
+from components.empty import empty_state
+from components.errors import show_error
+from components.job_card import job_card
+from components.text import plain, t
+from finetune_core.errors import FinetuneError
+from finetune_core.workspace import comparisons, datasets, jobs, models
+
+
+def compare_launch(project_id: str, *, key: str) -> None:
+    """A form with the newest dataset and run chosen; the live comparison's card instead while one is under way."""
+    live = [job for job in jobs.listing(project_id, ["compare"], limit=5) if job.is_live]
+    for job in live:
+        job_card(job.id, key=f"{key}_{job.id}")
+    if problem := st.session_state.pop(f"{key}_problem", None):
+        show_error(*problem)
+    known = {model.id: model for model in models.listing(project_id)}
+    versions = {version.id: version.name for version in datasets.listing(project_id)}
+    if not known or not versions:
+        empty_state(
+            t("Nothing to compare yet"),
+            t("Once a run has tuned a model, this page says whether it is better than the one it started from."),
+            "pages/train.py",
+            t("Set up a training"),
+            icon=":material/balance:",
+        )
+        return
+    with st.container(border=True, key=f"{key}_form"):
+        left, right = st.columns([2, 3], vertical_alignment="bottom")
+        dataset = left.selectbox(
+            t("Test questions of"), list(versions), format_func=lambda id_: versions.get(id_, id_), key=f"{key}_dataset"
+        )
+        chosen = right.multiselect(
+            t("Tuned models"),
+            list(known),
+            default=[next(iter(known))],
+            format_func=lambda id_: known[id_].name if id_ in known else id_,
+            key=f"{key}_models",
+            max_selections=12,
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                t("Compare"), type="primary", icon=":material/balance:", key=f"{key}_start", disabled=not chosen,
+                on_click=_start, args=(project_id, dataset, chosen, key),
+            )  # fmt: skip
+            st.caption(
+                t("Each is set against its own untuned model and against a keyword search, on all passages.")
+                if not live
+                else plain(live[0].message)
+            )
+
+
+def _start(project_id: str, dataset: str, chosen: list[str], key: str) -> None:
+    try:
+        launched = comparisons.launch(project_id, dataset, chosen)
+    except FinetuneError as error:
+        st.session_state[f"{key}_problem"] = (error.message, error.hint)
+        return
+    st.query_params["comparison"] = launched.comparison_id

@@ -1,0 +1,109 @@
+"""Base against tuned in numbers: cards for the metrics people know, and a table of all."""
+
+from typing import Any
+
+import streamlit as st
+
+from components.compare_verdict import signed
+from components.text import plain, t
+from finetune_core.workspace.comparisons import ComparisonView
+
+_CARDS = ("ndcg@10", "hit@1", "hit@10", "mrr@10")
+
+
+def compare_metrics(view: ComparisonView, system: str, *, key: str) -> None:
+    """Four cards with delta pills (grey where the interval crosses zero), and every metric behind a fold."""
+    result, difference = view.result, view.difference(system)
+    base = view.system(difference["against"])
+    shown = [name for name in _CARDS if name in result["metrics"]] or result["metrics"][:4]
+    with st.container(key=f"{key}_cards"):
+        for column, name in zip(st.columns(len(shown)), shown, strict=True):
+            with column:
+                _card(view, system, base, name)
+    with st.expander(t("All metrics"), key=f"{key}_all", on_change="rerun") as everything:
+        if everything.open:
+            _all(view, system)
+
+
+def _all(view: ComparisonView, system: str) -> None:
+    st.table(_rows(view, system), border="horizontal", hide_index=True)
+    st.caption(
+        t(
+            "Only {metric} carries the verdict; the other intervals are exploratory: with so many looked at, one may "
+            "leave out zero by chance.",
+            metric=view.result["titles"][view.result["headline"]],
+        )
+    )
+    for line in _notes(view, system):
+        st.caption(line)
+
+
+def _card(view: ComparisonView, system: str, base: dict[str, Any], name: str) -> None:
+    interval = view.difference(system)["metrics"][name]
+    after, before = (each["metrics"][name]["value"] for each in (view.system(system), base))
+    is_known = interval["difference"] is not None and after is not None
+    st.metric(
+        view.result["titles"][name],
+        f"{after:.3f}" if is_known else "–",
+        signed(interval["difference"]) if is_known else None,
+        delta_color="off" if crosses_zero(interval) else "normal",
+        delta_arrow="off" if crosses_zero(interval) else "auto",
+        delta_description=t("from {before}", before=f"{before:.3f}") if is_known else None,
+        border=True,
+        help=_range(interval),
+    )
+
+
+def crosses_zero(interval: dict[str, Any]) -> bool:
+    """Whether an interval leaves open that nothing changed."""
+    return interval["low"] is None or not (interval["low"] > 0 or interval["high"] < 0)
+
+
+def _range(interval: dict[str, Any]) -> str:
+    if interval["low"] is None:
+        return t("Too few documents for an interval.")
+    return t("95 % interval of the change: {low} to {high}", low=signed(interval["low"]), high=signed(interval["high"]))
+
+
+def _rows(view: ComparisonView, system: str) -> list[dict[str, str]]:
+    result, difference = view.result, view.difference(system)
+    columns = {plain(each["name"]): each for each in result["systems"] if each["role"] == "floor"}
+    columns |= {t("Base"): view.system(difference["against"]), t("Tuned"): view.system(system)}
+    rows = []
+    for name in result["metrics"]:
+        title = plain(result["titles"][name])
+        values = {head: each["metrics"][name]["value"] for head, each in columns.items()}
+        rows.append(
+            {
+                t("Metric"): f"**{title}**" if name == result["headline"] else title,
+                **{head: "–" if value is None else f"{value:.3f}" for head, value in values.items()},
+                t("Change"): pill(difference["metrics"][name]),
+                t("95 % interval"): _bounds(difference["metrics"][name]),
+            }
+        )
+    return rows
+
+
+def pill(interval: dict[str, Any]) -> str:
+    """A difference as a coloured badge in Markdown; grey where the interval crosses zero."""
+    if interval["difference"] is None:
+        return "–"
+    hue = "gray" if crosses_zero(interval) else "green" if interval["difference"] > 0 else "red"
+    return f":{hue}-badge[{signed(interval['difference'])}]"
+
+
+def _bounds(interval: dict[str, Any]) -> str:
+    return "–" if interval["low"] is None else f"{signed(interval['low'])}\u00a0…\u00a0{signed(interval['high'])}"
+
+
+def _notes(view: ComparisonView, system: str) -> list[str]:
+    """What could not be scored, in words; nothing is averaged silently over a missing value."""
+    notes = []
+    for name in view.result["metrics"]:
+        num_rows = view.difference(system)["metrics"][name]["num_rows"]
+        if missing := view.result["num_questions"] - num_rows:
+            title = plain(view.result["titles"][name])
+            notes.append(
+                t("{metric}: {num} questions could not be scored for both and are left out.", metric=title, num=missing)
+            )
+    return notes

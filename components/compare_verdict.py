@@ -1,0 +1,104 @@
+"""The one sentence the page is for, with the interval it rests on drawn beside it."""
+
+import streamlit as st
+
+from components.charts import colour, show_chart
+from components.text import plain, t, tn
+from finetune_core.workspace.comparisons import ComparisonView
+
+_LOOK = {
+    "better": ("green", ":material/trending_up:", "better"),
+    "worse": ("red", ":material/trending_down:", "worse"),
+    "no_difference": ("gray", ":material/trending_flat:", "undecided"),
+    "not_scored": ("gray", ":material/block:", "undecided"),
+}
+
+
+def compare_verdict(view: ComparisonView, *, key: str) -> None:
+    """A calm card: what was found, the numbers in words, and what to know before relying on it."""
+    result = view.result
+    verdict = result["verdict"]
+    hue, icon, role = _LOOK[verdict["outcome"]]
+    with st.container(border=True, key=f"{key}_card"):
+        words, drawing = st.columns([3, 2], vertical_alignment="center", gap="large")
+        with words:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.badge(t("Verdict on {metric}", metric=result["titles"][result["headline"]]), icon=icon, color=hue)
+                st.text(view.system(verdict["system"])["name"])
+            st.header(_title(verdict["outcome"], result["num_questions"]), anchor=False)
+            st.markdown(_sentence(view))
+        with drawing:
+            _interval(view, role, key)
+        for caveat in verdict["caveats"]:
+            st.caption(f":material/info: {plain(caveat)}")
+
+
+def _title(outcome: str, num_questions: int) -> str:
+    return {
+        "better": t("Tuning made it better"),
+        "worse": t("Tuning made it worse. Keep the model you started from"),
+        "no_difference": tn(
+            "No difference that {num} question could show",
+            "No difference that {num} questions could show",
+            num_questions,
+        ),
+        "not_scored": t("Nothing can be said: no question could be scored"),
+    }[outcome]
+
+
+def _sentence(view: ComparisonView) -> str:
+    result = view.result
+    difference = view.difference(result["verdict"]["system"])
+    interval = difference["metrics"][result["headline"]]
+    if difference["before"] is None:
+        return ""
+    sentence = t(
+        "{metric} went from **{before}** to **{after}** on {questions} questions, searching {searched} passages.",
+        metric=result["titles"][result["headline"]],
+        before=f"{difference['before']:.3f}",
+        after=f"{difference['after']:.3f}",
+        questions=f"{interval['num_rows']:,}",
+        searched=f"{result['num_searched'] or 0:,}",
+    )
+    if interval["low"] is None:
+        return sentence
+    return (
+        sentence
+        + " "
+        + t(
+            "With {confidence} confidence, the true change lies between **{low}** and **{high}**.",
+            confidence=f"{interval['confidence']:.0%}",
+            low=signed(interval["low"]),
+            high=signed(interval["high"]),
+        )
+    )
+
+
+def _interval(view: ComparisonView, role: str, key: str) -> None:
+    from plotly import graph_objects as go
+
+    interval = view.difference(view.result["verdict"]["system"])["metrics"][view.result["headline"]]
+    if interval["low"] is None:
+        return
+    low, high, value = interval["low"], interval["high"], interval["difference"]
+    reach = 1.25 * max(abs(low), abs(high), 0.01)
+    figure = go.Figure()
+    figure.add_vline(x=0, line={"color": colour("text"), "width": 1, "dash": "dot"})
+    figure.add_scatter(
+        x=[low, high], y=[0, 0], mode="lines", line={"color": colour(role), "width": 10}, opacity=0.35, hoverinfo="skip"
+    )
+    figure.add_scatter(
+        x=[value], y=[0], mode="markers+text", text=[signed(value)], textposition="top center",
+        marker={"color": colour(role), "size": 18}, textfont={"size": 20, "color": colour(role)}, hoverinfo="skip",
+    )  # fmt: skip
+    figure.update_layout(showlegend=False)
+    figure.update_xaxes(
+        range=[-reach, reach], title=t("← worse · no change · better →"), tickformat="+.2f", nticks=5, showgrid=False
+    )
+    figure.update_yaxes(visible=False, range=[-1, 1.6])
+    show_chart(figure, key=f"{key}_interval", height=170, alt=_sentence(view).replace("**", ""))
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and a real minus."""
+    return f"{value:+.3f}".replace("-", "−")

@@ -1,0 +1,91 @@
+"""The Compare page over a finished comparison."""
+
+import pytest
+
+from finetune_core.jobs import supervisor
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.workspace import comparisons, jobs
+from finetune_core.workspace.comparisons import Change, OutcomeFilter
+from tests import example_comparison
+from tests.example_comparison import Example
+from tests.ui.conftest import OpenPage
+
+compared = example_comparison.compared
+words_recipe = example_comparison.words_recipe
+
+
+@pytest.fixture(autouse=True)
+def _no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "ensure_worker", lambda: None)
+
+
+def compare(example: Example, *runs: str) -> str:
+    launched = comparisons.launch(example.project_id, "v1", runs)
+    run_queued_here()
+    return launched.comparison_id
+
+
+def texts(app) -> str:
+    elements = [*app.markdown, *app.caption, *app.header, *app.subheader, *app.text]
+    return "\n".join(element.value for element in elements)
+
+
+def test_without_models_it_says_what_to_do_first(open_page: OpenPage) -> None:
+    project = example_comparison.projects.create("Empty")
+    app = open_page("compare", project=project.id)
+    assert not app.exception
+    assert "Nothing to compare yet" in texts(app)
+
+
+def test_launching_from_the_page(open_page: OpenPage, compared: Example) -> None:
+    app = open_page("compare", project=compared.project_id)
+    app.button(key="launch_start").click().run()
+    assert not app.exception
+    assert [job.kind for job in jobs.listing(compared.project_id)] == ["compare"]
+    run_queued_here()
+    app = open_page("compare", project=compared.project_id)
+    assert not app.exception, app.exception
+    assert app.header[0].value in {"Tuning made it better", "Tuning made it worse. Keep the model you started from"}
+
+
+def test_the_verdict_the_numbers_and_the_caveats(open_page: OpenPage, compared: Example) -> None:
+    app = open_page("compare", project=compared.project_id, comparison=compare(compared, "run-good"))
+    assert not app.exception, app.exception
+    assert app.header[0].value == "Tuning made it better"
+    shown = texts(app)
+    assert "searching 45 passages" in shown
+    assert "7 of 45 question" in shown
+    assert [metric.label for metric in app.metric] == ["nDCG@10", "hit@1", "hit@10", "MRR@10"]
+    assert app.metric[0].delta.startswith("+0.")
+    assert len(app.get("plotly_chart")) == 5
+
+
+def test_choosing_another_run_and_opening_a_question(open_page: OpenPage, compared: Example) -> None:
+    identity = compare(compared, "run-good", "run-bad")
+    app = open_page("compare", project=compared.project_id, comparison=identity)
+    assert not app.exception, app.exception
+    view = comparisons.get(compared.project_id, identity)
+    bad = next(system["key"] for system in view.tuned if system["name"] == "careless")
+    app.session_state[f"system_{identity}"] = bad
+    app.session_state["metrics_all"] = True
+    app.run()
+    assert not app.exception, app.exception
+    assert app.metric[0].delta.startswith("−0.")
+    assert len(app.table) == 1
+    assert len(app.table[0].value) == 12
+
+
+def test_both_lists_of_a_question(open_page: OpenPage, compared: Example) -> None:
+    identity = compare(compared, "run-good")
+    view = comparisons.get(compared.project_id, identity)
+    system = view.tuned[0]["key"]
+    best = comparisons.outcomes(view, system, OutcomeFilter(Change.WON), limit=1).outcomes[0]
+    app = open_page("compare", project=compared.project_id, comparison=identity)
+    app.session_state[f"questions_{identity}_{system}_{best.question_id}"] = True
+    app.run()
+    assert not app.exception, app.exception
+    pair = comparisons.side_by_side(view, system, best.question_id)
+    shown = [element.value for element in app.text]
+    for item in (*pair.before[:5], *pair.after[:5]):
+        assert f"{item.passage.title}\n{item.passage.text}" in shown
+    assert any("right passage" in element.value for element in app.markdown)
