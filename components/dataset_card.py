@@ -1,0 +1,71 @@
+"""A frozen dataset version as a card: what is in it, what leaks, what it can show."""
+
+import streamlit as st
+
+from components.text import plain, t, tn
+from finetune_core.workspace.datasets import DatasetView
+
+RULES = {
+    "document": "Split by document: no document is in two parts.",
+    "section": "Fewer than 10 documents: the parts are sections of the same documents, a passage apart.",
+    "imported": "The split is the one it was imported with.",
+}
+
+
+def dataset_card(dataset: DatasetView, *, key: str) -> None:
+    """Draw the card."""
+    manifest = dataset.manifest
+    with st.container(border=True, key=key):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{plain(dataset.name)}**", width="content")
+            _leakage_badge(manifest)
+        columns = st.columns(3)
+        labels = {"train": t("Training"), "validation": t("Validation"), "test": t("Test")}
+        for column, (part, num) in zip(columns, dataset.num_examples.items(), strict=True):
+            groups = manifest["num_groups"][part]
+            note = tn("over {num} document", "over {num} documents", groups)
+            column.metric(labels[part], f"{num:,}", help=note)
+        st.caption(t(RULES[manifest["split_rule"]]) + " " + _searched(manifest))
+        _power(manifest)
+        for warning in manifest["warnings"]:
+            st.warning(plain(warning), icon=":material/warning:")
+        _leakage(manifest["leakage"], key)
+
+
+def _leakage_badge(manifest: dict) -> None:
+    if manifest["leakage"]["is_leaking"]:
+        st.badge(t("Leaks between the parts"), color="red", icon=":material/warning:")
+    else:
+        st.badge(t("No leaks found"), color="green", icon=":material/check:")
+
+
+def _searched(manifest: dict) -> str:
+    num = manifest["num_searched"]["test"]
+    return tn("Test questions are searched in {num} passage.", "Test questions are searched in {num} passages.", num)
+
+
+def _power(manifest: dict) -> None:
+    """The base model's score, and the smallest gain this test set can show."""
+    base, gain = manifest["base"], manifest["smallest_detectable_gain"]
+    if gain is None:
+        st.caption(plain(base.get("note", "")))
+        return
+    st.markdown(
+        t(
+            "The base model reaches nDCG@10 **{base}** on the test questions. This test set can show a gain of "
+            "**{gain}** or more.",
+            base=f"{base['test_ndcg']:.3f}",
+            gain=f"{gain:.3f}",
+        )  # fmt: skip
+    )
+
+
+def _leakage(leakage: dict, key: str) -> None:
+    with st.expander(t("Leakage report"), key=f"{key}_leakage", icon=":material/policy:"):
+        for sentence in leakage["sentences"]:
+            st.text(sentence)
+        if leakage["shared_questions"]:
+            st.dataframe(leakage["shared_questions"], hide_index=True, alt=t("Questions that are in two parts"))
+        if leakage["ambiguous"]:
+            st.caption(t("Right passages that have a near-twin which counts as wrong:"))
+            st.dataframe(leakage["ambiguous"], hide_index=True, alt=t("Test questions with a near-twin passage"))
