@@ -35,7 +35,7 @@ def look(project_id: str) -> Pipeline:
     """The project as it stands now."""
     with database.reading() as connection:
         counts = overview(connection, project_id)
-    verdict = str((counts.newest_comparison or {}).get("verdict", ""))
+    verdict = counts.newest_comparison["verdict"]["sentence"] if counts.newest_comparison else ""
     return Pipeline(counts, next_step(counts), verdict)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from finetune_core.corpus.demo import DEMO, Question, QuoteFinder, Topic, questions, reserved_topics, topics
+from finetune_core.jobs.executors.ingest import chunker_of, mark_duplicates
 from finetune_core.jobs.run import JobRun
 from finetune_core.records import SplitName, content_id
-from finetune_core.storage import database, documents, pairs
+from finetune_core.storage import database, documents, pairs, projects
+from finetune_core.storage.anchoring import anchor_anew
 from finetune_core.storage.documents import Chunk, NewDocument
 from finetune_core.storage.pairs import NewPair, PairSource, PairState
 
@@ -28,7 +30,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     """
     del params
     ids = _add_documents(run)
-    run.progress(0.9, "Finding the answers of the test questions")
+    run.progress(1.0, "Finding the answers of the test questions")
     found, num_missing = _anchored(run, ids)
     _add_pairs(run, found)
     run.say(f"{len(ids)} documents, {len(found)} test questions, {num_missing} quotes not found")
@@ -37,23 +39,20 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
 
 def _add_documents(run: JobRun) -> dict[str, str]:
     """Insert topics that are missing, each with its chunks in a transaction of its own; document id of each topic."""
-    from finetune_core.corpus.chunking import Chunker
-    from finetune_core.providers.tokens import TokenCounter
-    from finetune_core.storage import projects
-
     with database.reading() as connection:
         project = projects.find(connection, project_id=run.project_id)
         known = set(documents.document_ids(connection, run.project_id))
-    assert project is not None
-    chunker = Chunker(TokenCounter.for_model(project.base_model), project.chunk_tokens, project.chunk_overlap_tokens)
+    assert project is not None, "a project with a live job cannot be deleted"
+    chunker = chunker_of(project)
     ids = {topic.name: content_id("document", topic.text) for topic in topics()}
     for done, topic in enumerate(topics()):
-        run.progress(0.85 * done / len(ids), f"Reading {topic.title}")
+        run.progress(0.9 * done / len(ids), f"Reading {topic.title}")
         new = _document(topic, ids[topic.name])
         if new.id not in known:
             chunks = chunker.cut(new.id, new.text, new.sections)
             with run.writing() as connection:
                 documents.insert_document(connection, run.project_id, new, chunks)
+    mark_duplicates(run)
     return ids
 
 
@@ -94,7 +93,7 @@ def _neighbours(chunks: list[Chunk]) -> list[tuple[str, str]]:
 
 def _pair(question: Question, chunk_ids: tuple[str, ...], evidence: str, document_id: str) -> NewPair:
     return NewPair(
-        id=content_id(DEMO, question.question, *chunk_ids),
+        id=content_id(DEMO, question.question),
         question=question.question,
         grades=dict.fromkeys(chunk_ids, 1),
         document_id=document_id,
@@ -107,9 +106,10 @@ def _pair(question: Question, chunk_ids: tuple[str, ...], evidence: str, documen
 
 
 def _add_pairs(run: JobRun, found: list[NewPair]) -> None:
-    """Insert the pairs; if the corpus was cut anew since the last time, those that point to old chunks go first."""
+    """Insert the pairs; those that point to chunks of an earlier cut are led to those of today."""
     with run.writing() as connection:
-        known = pairs.existing_ids(connection, run.project_id, [new.id for new in found])
-        if len(known) < len(found):
-            pairs.remove_generated(connection, run.project_id, DEMO)
-            pairs.insert(connection, run.project_id, found)
+        pairs.insert(connection, run.project_id, found)
+        known = pairs.grades(connection, run.project_id, [new.id for new in found])
+        for new in found:
+            if known[new.id] != new.grades:
+                anchor_anew(connection, run.project_id, new)
