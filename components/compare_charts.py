@@ -27,7 +27,7 @@ def compare_charts(view: ComparisonView, system: str, *, key: str) -> None:
         )  # fmt: skip
     with right:
         st.subheader(t("What changed"), anchor=False)
-        st.caption(t("Tuned minus base, with intervals. Grey: perhaps no change. Hollow: exploratory."))
+        st.caption(t("Tuned minus base. Grey: perhaps no change. Hollow: exploratory."))
         show_chart(
             _differences(view, system, names), key=f"{key}_differences", height=height,
             alt=t("The difference of each metric with its interval."),

@@ -34,7 +34,7 @@ def compare_questions(view: ComparisonView, system: str, *, key: str) -> None:
 def _filter(view: ComparisonView, key: str) -> OutcomeFilter:
     names = {"": t("All documents"), **comparisons.documents(view)}
     lengths = {
-        None: t("Any length"),
+        "": t("Any length"),
         Length.SHORT: t("Up to 6 words"),
         Length.MEDIUM: t("7 to 12 words"),
         Length.LONG: t("Over 12 words"),
@@ -46,7 +46,7 @@ def _filter(view: ComparisonView, key: str) -> OutcomeFilter:
     length = right.selectbox(
         t("Length of the question"), list(lengths), format_func=lambda length: lengths[length], key=f"{key}_length"
     )
-    return OutcomeFilter(document=document or "", length=length)
+    return OutcomeFilter(document=document or "", length=Length(length) if length else None)
 
 
 def _change(counts: dict[Change, int], key: str) -> Change | None:

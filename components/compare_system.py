@@ -19,4 +19,9 @@ def compare_system(view: ComparisonView, *, key: str) -> str:
         required=True,
         key=f"{key}_{view.id}",
     )
-    return chosen or next(iter(names))
+    system = chosen or next(iter(names))
+    if system != next(iter(names)):
+        verdict = view.difference(system)["verdict"]
+        mark = t("Exploratory, because this run was not the candidate:") if verdict["is_exploratory"] else ""
+        st.caption(f"{mark} {plain(verdict['sentence'])}")
+    return system

@@ -57,11 +57,12 @@ def text_of(view: ComparisonView) -> str:
     names = [system["name"] for system in result["systems"]]
     width = max(len(title) for title in result["titles"].values()) + 2
     lines = [result["verdict"]["sentence"], ""]
-    lines.append(" " * width + "".join(f"{name[:20]:>22}" for name in names))
+    lines.append(" " * width + "".join(f"{name[:20]:>22}" for name in names) + "     change (interval)")
     for metric in result["metrics"]:
         values = [system["metrics"][metric]["value"] for system in result["systems"]]
         cells = "".join(f"{'-' if value is None else format(value, '.3f'):>22}" for value in values)
-        lines.append(f"{result['titles'][metric]:<{width}}{cells}")
+        change = _change(view.difference(result["verdict"]["system"])["metrics"][metric])
+        lines.append(f"{result['titles'][metric]:<{width}}{cells}     {change}")
     lines += ["", f"{result['num_questions']:,} questions, {result['num_searched']:,} passages searched."]
     return "\n".join(lines + [f"Note: {caveat}" for caveat in result["verdict"]["caveats"]])
 
@@ -79,6 +80,12 @@ def _run(view: ComparisonView, system: dict[str, Any]) -> dict[str, Any]:
         },
         "verdict": difference["verdict"],
     }
+
+
+def _change(interval: dict[str, Any]) -> str:
+    if interval["low"] is None:
+        return "-"
+    return f"{interval['difference']:+.3f} ({interval['low']:+.3f} to {interval['high']:+.3f})"
 
 
 def _values(system: dict[str, Any]) -> dict[str, float | None]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetune_core.metrics import ranking
+from finetune_core.providers.embedder import BATCH_SIZE
 from finetune_core.recipe import Columns, Metric, Report, Run
 from finetune_core.records import Corpus, Part, QueryPassages
 
@@ -85,10 +86,13 @@ class DenseRetriever:
 
     def rank(self, queries: Sequence[str], corpus: Corpus, k: int, run: Run) -> Ranking:
         """The best `k` passages for each question, all passages scored."""
+        total = max(1, len(corpus) + len(queries))
         run.progress(0.0, f"{self.name}: encoding {len(corpus):,} passages")
-        passages_PD = self.embedder.encode_passages([passage.full_text for passage in corpus], run.checkpoint)
-        run.progress(0.8, f"{self.name}: encoding {len(queries):,} questions")
-        queries_QD = self.embedder.encode_queries(queries, run.checkpoint)
+        told = _told(run, 0.0, 0.9 * len(corpus) / total, len(corpus))
+        passages_PD = self.embedder.encode_passages([passage.full_text for passage in corpus], told)
+        run.progress(0.9 * len(corpus) / total, f"{self.name}: encoding {len(queries):,} questions")
+        told = _told(run, 0.9 * len(corpus) / total, 0.9, len(queries))
+        queries_QD = self.embedder.encode_queries(queries, told)
         run.progress(0.9, f"{self.name}: searching")
         started = time.perf_counter()
         found = search(queries_QD, passages_PD, k, run.checkpoint)
@@ -177,6 +181,20 @@ def evaluate_retrieval(retriever: Retriever, part: Part[QueryPassages], run: Run
             "latency_ms": 1000 * found.seconds / max(1, len(part)),
         },
     )
+
+
+def _told(run: Run, start: float, end: float, num_texts: int) -> Callable[[], None]:
+    """A checkpoint for `num_texts` texts that also moves the progress from `start` to `end`, a batch at a time.
+
+    Texts that were encoded before are skipped by the cache, so the progress may jump at the end, never back.
+    """
+    num_batches = itertools.count(1)
+
+    def checkpoint() -> None:
+        run.checkpoint()
+        run.progress(start + (end - start) * min(1.0, next(num_batches) * BATCH_SIZE / max(1, num_texts)))
+
+    return checkpoint
 
 
 def _columns(gains_QK: ranking.Floats, relevant: Sequence[dict[str, int]]) -> Columns:
