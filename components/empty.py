@@ -3,13 +3,33 @@
 import streamlit as st
 
 
-def empty_state(title: str, text: str, page: str = "", label: str = "", *, icon: str = ":material/inbox:") -> None:
-    """A calm card with `title` and `text`; `page` (such as "pages/corpus.py") and `label` make a link to the next step."""
+def empty_state(
+    title: str,
+    text: str,
+    page: str = "",
+    label: str = "",
+    *,
+    icon: str = ":material/inbox:",
+    button: str = "",
+    key: str = "empty",
+) -> bool:
+    """A calm card with `title` and `text`.
+
+    `page` (such as "pages/corpus.py") and `label` make a link to the next step; `button` makes a button instead, and the
+    return value says whether it was pressed.
+    """
+    pressed = False
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.space("small")
-        st.markdown(f"## {icon}", text_alignment="center")
+        st.markdown(f"# :primary[{icon}]", text_alignment="center", width="content", anchors=False)
         st.subheader(title, anchor=False, text_alignment="center")
-        st.markdown(text, text_alignment="center")
+        st.markdown(text, text_alignment="center", width=520)
         if page:
-            st.page_link(f"../{page}", label=label, icon=":material/arrow_forward:", icon_position="right")
+            kept = {"project": st.query_params["project"]} if "project" in st.query_params else {}
+            st.page_link(
+                f"../{page}", label=label, icon=":material/arrow_forward:", icon_position="right", query_params=kept
+            )
+        if button:
+            pressed = st.button(button, type="primary", icon=":material/add:", key=f"{key}_button")
         st.space("small")
+    return pressed

@@ -20,10 +20,10 @@ _BADGES = {
 }
 
 
-def job_card(job_id: str, *, key: str, show_log: bool = True) -> jobs.JobView:
+def job_card(job_id: str, *, key: str, title: str = "", show_log: bool = True) -> jobs.JobView:
     """Draw the job and keep the card up to date while it works; the page runs once more when it has ended.
 
-    Returns the job as it was when the page ran.
+    `title` is shown instead of the job's own. Returns the job as it was when the page ran.
     """
     job = jobs.get(job_id)
     was_live = job.is_live
@@ -31,7 +31,7 @@ def job_card(job_id: str, *, key: str, show_log: bool = True) -> jobs.JobView:
     @st.fragment(run_every=_EVERY_S if was_live else None)
     def card() -> None:
         now = jobs.get(job_id)
-        _draw(now, key, show_log)
+        _draw(now, key, title, show_log)
         if was_live and not now.is_live:
             st.rerun()
 
@@ -39,10 +39,10 @@ def job_card(job_id: str, *, key: str, show_log: bool = True) -> jobs.JobView:
     return job
 
 
-def _draw(job: jobs.JobView, key: str, show_log: bool) -> None:
+def _draw(job: jobs.JobView, key: str, title: str, show_log: bool) -> None:
     with st.container(border=True, key=f"{key}_card"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{plain(job.title or job.kind)}**", width="content")
+            st.markdown(f"**{plain(title or job.title or job.kind)}**", width="content")
             colour, icon = _BADGES[job.state]
             st.badge(_state_name(job), color=colour, icon=icon)
         if job.is_live:

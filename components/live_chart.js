@@ -67,12 +67,19 @@ function stop(feed) {
   feed.timer = undefined;
 }
 
-function runningMean(values) {
-  const weight = Math.min(0.95, 1 - 2 / (Math.min(values.length, 40) + 1));
-  let mean = 0;
-  return values.map((value, index) => {
-    mean = weight * mean + (1 - weight) * value;
-    return mean / (1 - weight ** (index + 1)); // without the bias towards the zero it started from
+// A weighted mean over the neighbours on both sides, so that the smooth line does not lag behind a falling loss.
+function smoothed(values) {
+  const width = Math.max(1.5, values.length / 40);
+  const reach = Math.ceil(width * 2.5);
+  return values.map((_, at) => {
+    let sum = 0;
+    let weights = 0;
+    for (let i = Math.max(0, at - reach); i <= Math.min(values.length - 1, at + reach); i++) {
+      const weight = Math.exp(-0.5 * ((i - at) / width) ** 2);
+      sum += weight * values[i];
+      weights += weight;
+    }
+    return sum / weights;
   });
 }
 
@@ -104,7 +111,7 @@ function traces(data, look) {
     const hovertemplate = `${data.labels.step} %{x}<br>%{y:.5~g}`;
     const shared = { x, mode: y.length < 40 && !smooth ? "lines+markers" : "lines", legendgroup: curve.job_id, name: curve.name, hovertemplate };
     if (smooth) drawn.push({ ...shared, y, line: { color, width: 1 }, opacity: 0.3, showlegend: false, hoverinfo: "skip", hovertemplate: undefined });
-    drawn.push({ ...shared, y: smooth ? runningMean(y) : y, line: { color, width: 2.25 }, marker: { size: 6, color } });
+    drawn.push({ ...shared, y: smooth ? smoothed(y) : y, line: { color, width: 2.25 }, marker: { size: 6, color } });
     const best = curve.best_step === null ? -1 : x.indexOf(curve.best_step);
     if (best >= 0)
       drawn.push({
@@ -137,14 +144,13 @@ function layout(data, look, drawn) {
   else if (!drawn.length) note = feedsHere.some((feed) => feed.live || !feed.loaded) ? data.labels.empty : data.labels.none;
   if (note) lines.annotations.push({ xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, text: note, font: { color: look.quiet, size: 13 } });
   return {
-    // A base line outside the data's range would be cut off; an invisible point keeps it in view.
     uirevision: data.curves.map((curve) => curve.job_id).join(),
     title: { text: data.title, x: 0, xref: "container", xanchor: "left", y: 0.98, yanchor: "top", font: { size: 14, color: look.text, weight: 600 } },
     height: data.height, margin: { l: 8, r: 12, t: 44, b: 8 }, autosize: true, hovermode: "closest",
-    showlegend: data.curves.length > 1, legend: { orientation: "h", x: 0, y: 1.0, yanchor: "bottom", font: { color: look.text } },
+    showlegend: data.legend && data.curves.length > 1, legend: { orientation: "h", x: 0, y: 1.0, yanchor: "bottom", font: { color: look.text } },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: look.font, size: 12.5, color: look.text },
-    xaxis: { ...axis, title: { text: data.labels.step, font: { color: look.quiet } }, rangemode: "tozero" },
-    yaxis: { ...axis, autorangeoptions: levels.length ? { include: levels } : {} },
+    xaxis: { ...axis, title: { text: data.labels.step, font: { color: look.quiet, size: 12 }, standoff: 8 }, rangemode: "tozero" },
+    yaxis: { ...axis, exponentformat: "power", rangemode: levels.length ? "normal" : "tozero", autorangeoptions: levels.length ? { include: levels } : {} },
     shapes: lines.shapes, annotations: lines.annotations,
   };
 }

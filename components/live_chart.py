@@ -36,9 +36,20 @@ class Curve:
 
 
 def live_chart(
-    curves: Sequence[Curve], metric: str, *, key: str, title: str = "", smoothed: bool = False, height: int = 300
+    curves: Sequence[Curve],
+    metric: str,
+    *,
+    key: str,
+    title: str = "",
+    smoothed: bool = False,
+    legend: bool = True,
+    height: int = 300,
 ) -> None:
-    """Draw `metric` of every curve over its steps; `smoothed` adds a running mean in front of the raw, paler line."""
+    """Draw `metric` of every curve over its steps.
+
+    `smoothed` adds a weighted mean over neighbouring steps in front of the raw, paler line. `legend` names the curves
+    where there are several.
+    """
     labels = {
         "step": t("step"),
         "base": t("before tuning"),
@@ -52,6 +63,7 @@ def live_chart(
         "metric": metric,
         "title": title or metric,
         "smoothed": smoothed,
+        "legend": legend,
         "height": height,
         "labels": labels,
     }

@@ -15,12 +15,13 @@ def current_project() -> projects.Project:
         from components.empty import empty_state
         from components.project_dialogs import create_project
 
-        empty_state(
+        if empty_state(
             t("Start with a project"),
             t("A project holds your documents, the questions about them, and the models you tune on those questions."),
             icon=":material/folder_open:",
-        )
-        if st.button(t("Create a project"), type="primary", icon=":material/add:", key="create_first_project"):
+            button=t("Create a project"),
+            key="first_project",
+        ):
             create_project()
         st.stop()
     return project

@@ -5,7 +5,7 @@ import streamlit as st
 from components.errors import shown_errors
 from components.project import choose_project, chosen_project
 from components.project_dialogs import create_project, delete_project, rename_project
-from components.text import plain, t
+from components.text import t
 from finetune_core.workspace import projects
 
 
@@ -19,16 +19,23 @@ def project_picker(*, key: str) -> None:
         return
     names = {each.id: each.name for each in projects.listing()}
     st.session_state[f"{key}_choice"] = project.id
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom", gap="xsmall"):
         st.selectbox(
-            t("Project"), list(names), format_func=lambda id_: names.get(id_, id_), key=f"{key}_choice",
+            t("Project"),
+            list(names),
+            format_func=lambda project_id: names.get(project_id, project_id),
+            key=f"{key}_choice",
             on_change=lambda: choose_project(st.session_state[f"{key}_choice"]),
-        )  # fmt: skip
-        with st.popover(t("Manage project"), icon=":material/more_horiz:", key=f"{key}_menu"):
-            st.caption(plain(project.name))
-            if st.button(t("New project"), icon=":material/add:", type="tertiary", key=f"{key}_new"):
-                create_project()
-            if st.button(t("Rename"), icon=":material/edit:", type="tertiary", key=f"{key}_rename"):
-                rename_project(project)
-            if st.button(t("Delete"), icon=":material/delete:", type="tertiary", key=f"{key}_delete"):
-                delete_project(project)
+        )
+        chosen = st.menu_button(
+            t("Manage"),
+            [t("New project"), t("Rename project"), t("Delete project")],
+            type="tertiary",
+            key=f"{key}_menu",
+        )
+    if chosen == t("New project"):
+        create_project()
+    elif chosen == t("Rename project"):
+        rename_project(project)
+    elif chosen == t("Delete project"):
+        delete_project(project)

@@ -7,7 +7,7 @@ from components.text import t
 
 def sign_in() -> None:
     """Let a signed-in reader through; show everyone else the way in, and nothing more."""
-    if not _is_configured() or st.user.is_logged_in:
+    if not is_oidc_configured() or st.user.is_logged_in:
         return
     _, middle, _ = st.columns([1, 2, 1])
     with middle, st.container(border=True, gap="medium"):
@@ -17,8 +17,6 @@ def sign_in() -> None:
     st.stop()
 
 
-def _is_configured() -> bool:
-    try:
-        return "auth" in st.secrets
-    except FileNotFoundError:
-        return False
+def is_oidc_configured() -> bool:
+    """Whether the secrets have an [auth] section."""
+    return st.secrets.load_if_toml_exists() and "auth" in st.secrets

@@ -27,6 +27,13 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
+def metric_text(name: str) -> str:
+    """A metric's name as papers write it: "ndcg@10" is "nDCG@10"."""
+    stem, _, rest = name.partition("@")
+    known = {"ndcg": "nDCG", "mrr": "MRR", "map": "MAP", "hit": "Hit", "recall": "Recall", "precision": "Precision"}
+    return known.get(stem, stem) + (f"@{rest}" if rest else "")
+
+
 def size_text(size_bytes: float) -> str:
     """A size for people: "12 B", "3.4 MB"."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -30,7 +30,10 @@ class SettingInForce:
 
 @dataclass(frozen=True, slots=True)
 class StorageUse:
-    """What a folder of the installation holds; `is_cache` if it can be emptied without losing work."""
+    """What a part of the installation holds; `is_cache` if it can be emptied without losing work.
+
+    `name` is one of database, projects, jobs, vectors, uploads.
+    """
 
     name: str
     path: Path
@@ -159,14 +162,14 @@ def storage_use() -> list[StorageUse]:
     """What the installation's folder holds, part by part; the projects' own folders are `projects.size`'s."""
     folder = database.home()
     parts = [
-        ("Projects", folder / "projects", False),
-        ("Jobs and logs", folder / "jobs", False),
-        ("Vector cache", folder / "cache" / "vectors", True),
-        ("Uploads not yet read", folder / "uploads", True),
+        ("projects", folder / "projects", False),
+        ("jobs", folder / "jobs", False),
+        ("vectors", folder / "cache" / "vectors", True),
+        ("uploads", folder / "uploads", True),
     ]
     found = [StorageUse(name, path, artefacts.size_bytes(path), is_cache) for name, path, is_cache in parts]
     size = sum(path.stat().st_size for path in folder.glob(f"{database.FILE_NAME}*"))
-    return [StorageUse("Database", folder / database.FILE_NAME, size, False), *found]
+    return [StorageUse("database", folder / database.FILE_NAME, size, False), *found]
 
 
 def clear_caches() -> int:

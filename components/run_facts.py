@@ -1,0 +1,40 @@
+"""What one run came to so far: before, best, gain, and where to go with it."""
+
+import streamlit as st
+
+from components.text import metric_text, t
+from finetune_core import recipes
+from finetune_core.workspace import jobs, runs
+
+
+def run_facts(run: runs.RunView, *, key: str) -> None:
+    """Metrics of the run, its settings, and links to what comes next."""
+    headline = recipes.get(run.recipe).headline
+    with st.grid(3, key=key):
+        st.metric(t("{metric} before", metric=metric_text(headline)), _number(run.base_value), border=True, height="stretch")
+        gain = None if run.best_value is None or run.base_value is None else run.best_value - run.base_value
+        st.metric(
+            t("Best so far") if run.job.is_live else t("Kept"),
+            _number(run.best_value),
+            None if gain is None else f"{gain:+.4f}",
+            border=True,
+            height="stretch",
+        )
+        step = f"{run.best_step:,}" if run.best_step else "–"
+        of = t("of {num}", num=f"{run.total_steps:,}") if run.total_steps else None
+        st.metric(t("At step"), step, of, delta_color="off", delta_arrow="off", border=True, height="stretch")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        kept = {"project": run.job.project_id}
+        if run.model_id:
+            st.page_link(
+                "../pages/compare.py", label=t("Compare with the base"), icon=":material/balance:", query_params=kept
+            )
+            st.page_link(
+                "../pages/models.py", label=t("Open the model"), icon=":material/deployed_code:", query_params=kept
+            )
+        elif run.job.state is jobs.JobState.DONE:
+            st.caption(t("The model of this run was deleted; its curves stay."))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

@@ -1,0 +1,40 @@
+"""Settings: providers, disk, processes, spend, and the settings in force."""
+
+import importlib.util
+
+import streamlit as st
+
+from components.processes import processes
+from components.settings_table import settings_table
+from components.sign_out import sign_out
+from components.spend_table import spend_table
+from components.storage_table import storage_table
+from components.text import t
+
+
+def page() -> None:
+    """Draw the page; only the open section does its work."""
+    st.title(t("Settings"), anchor=False)
+    sections = {
+        t("Providers"): _providers,
+        t("Storage"): storage_table,
+        t("Processes"): processes,
+        t("Spend"): spend_table,
+        t("Variables"): settings_table,
+    }
+    tabs = st.tabs(list(sections), key="section", on_change="rerun", bind="query-params")
+    for tab, (title, draw) in zip(tabs, sections.items(), strict=True):
+        with tab:
+            if tab.open:
+                draw(key=title)
+    sign_out(key="sign_out")
+
+
+def _providers(*, key: str) -> None:
+    if importlib.util.find_spec("components.provider_form"):
+        from components.provider_form import provider_form
+
+        provider_form(key=key)
+
+
+page()

@@ -1,0 +1,116 @@
+"""A real dashboard and a real browser: headless Chromium on a server with a home of its own."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests import filled_project
+from tests.dashboard_server import Dashboard, dashboard
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
+# Streamlit looks for its server below the page's own path first, which a browser reports as an error.
+EXPECTED_CONSOLE = ("/_stcore/health", "/_stcore/host-config")
+# What axe finds in Streamlit itself, on any page; everything else is ours.
+STREAMLIT_FINDINGS = {"list", "listitem", "svg-img-alt", "scrollable-region-focusable"}
+
+
+@dataclass
+class Watch:
+    """What a page did besides showing itself."""
+
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        """Keep errors, but for those Streamlit makes on every deep link."""
+        where = message.location.get("url", "") if message.location else ""
+        if message.type == "error" and not where.endswith(EXPECTED_CONSOLE):
+            self.errors.append(f"{message.text} ({where})")
+
+    def on_request(self, request: Request) -> None:
+        """Keep requests that leave this machine."""
+        parts = urlsplit(request.url)
+        if parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname not in {"127.0.0.1", "localhost"}:
+            self.foreign.append(request.url)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder drives a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, or the one playwright installed."""
+    path = str(SYSTEM_CHROMIUM) if SYSTEM_CHROMIUM.exists() else None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A dashboard whose home holds one project with a finished and a running training."""
+    home = tmp_path_factory.mktemp("server") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AYAR_HOME", str(home))
+        filled_project.fill("Handbook", live_run=True)
+    with dashboard(home) as running:
+        yield running
+
+
+@pytest.fixture
+def open_tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """`open_tab(url, width=1366, dark=False)`: a page of its own; errors and foreign requests fail the test at its end."""
+    watch, contexts = Watch(), []
+
+    def open_one(url: str, *, width: int = 1366, height: int = 900, dark: bool = False) -> Page:
+        scheme = "dark" if dark else "light"
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", watch.on_console)
+        page.on("pageerror", lambda error: watch.errors.append(str(error)))
+        page.on("request", watch.on_request)
+        page.goto(url)
+        settle(page)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert not watch.foreign, "the page asked other hosts"
+    assert not watch.errors, "errors in the browser's console"
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has a heading and its script has ended."""
+    page.wait_for_selector("h1, h2, h3", timeout=30_000)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
+
+
+def accessibility_problems(page: Page, *, allowed: frozenset[str] = frozenset()) -> list[str]:
+    """What axe finds against WCAG 2 A and AA, besides Streamlit's own findings and `allowed`."""
+    options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa"]}}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
+        for one in found
+        if one["id"] not in STREAMLIT_FINDINGS | allowed
+    ]
+
+
+def screenshot(page: Page, name: str) -> None:
+    """Keep a picture where AYAR_SCREENSHOTS says, for whoever wants to look; nothing without it."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

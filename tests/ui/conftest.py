@@ -1,0 +1,42 @@
+"""Opening pages in Streamlit's AppTest, through the shell that every reader goes through."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit import config
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> None:
+    """What one test's pages cached must not reach the next one's home."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    """`open_page("runs", project=…, run=…)`: the page as AppTest, run once; parameters go into the URL."""
+    monkeypatch.chdir(ROOT)
+    config.set_option("client.showErrorDetails", "full")
+    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
+    monkeypatch.setattr("finetune_core.workspace.playground.prepare", lambda *_: None)
+
+    def open_named(name: str, **parameters: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "components" / "shell.py"), default_timeout=30)
+        for key, value in parameters.items():
+            app.query_params[key] = value
+        app.run()
+        if name != "home":
+            app.switch_page(f"../pages/{name}.py")
+            for key, value in parameters.items():
+                app.query_params[key] = value
+            app.run()
+        return app
+
+    return open_named
