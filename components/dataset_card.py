@@ -25,7 +25,7 @@ def dataset_card(dataset: DatasetView, *, key: str) -> None:
             groups = manifest["num_groups"][part]
             note = tn("over {num} document", "over {num} documents", groups)
             column.metric(labels[part], f"{num:,}", help=note)
-        st.caption(t(RULES[manifest["split_rule"]]) + " " + _searched(manifest))
+        st.caption(t(RULES.get(manifest["split_rule"], "")) + " " + _searched(manifest))
         _power(manifest)
         for warning in manifest["warnings"]:
             st.warning(plain(warning), icon=":material/warning:")
@@ -46,8 +46,8 @@ def _searched(manifest: dict) -> str:
 
 def _power(manifest: dict) -> None:
     """The base model's score, and the smallest gain this test set can show."""
-    base, gain = manifest["base"], manifest["smallest_detectable_gain"]
-    if gain is None:
+    base, gain = manifest.get("base") or {}, manifest.get("smallest_detectable_gain")
+    if gain is None or "test_ndcg" not in base:
         st.caption(plain(base.get("note", "")))
         return
     st.markdown(
@@ -56,7 +56,7 @@ def _power(manifest: dict) -> None:
             "**{gain}** or more.",
             base=f"{base['test_ndcg']:.3f}",
             gain=f"{gain:.3f}",
-        )  # fmt: skip
+        )
     )
 
 

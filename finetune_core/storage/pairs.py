@@ -140,12 +140,11 @@ def get(connection: Connection, project_id: str, pair_id: str) -> Pair | None:
 
 
 def following(
-    connection: Connection, project_id: str, chosen: PairFilter, after_seq: int = 0, *, backwards: bool = False
-) -> Pair | None:
-    """The first pair of the filter after (or before) `after_seq` in order of creation, or None."""
-    beyond, order = (pair.c.seq < after_seq, pair.c.seq.desc()) if backwards else (pair.c.seq > after_seq, pair.c.seq)
-    query = select(*PAIR_COLUMNS).where(matches(project_id, chosen), beyond).order_by(order).limit(1)
-    return _first(connection, query)
+    connection: Connection, project_id: str, chosen: PairFilter, after_seq: int = 0, num: int = 1
+) -> list[Pair]:
+    """The first `num` pairs of the filter after `after_seq` in order of creation; fewer where there are fewer."""
+    query = select(*PAIR_COLUMNS).where(matches(project_id, chosen), pair.c.seq > after_seq)
+    return [_pair(row) for row in connection.execute(query.order_by(pair.c.seq).limit(num)).mappings()]
 
 
 def page(connection: Connection, project_id: str, chosen: PairFilter, number: int, size: int = 50) -> list[Pair]:

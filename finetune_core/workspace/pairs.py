@@ -64,13 +64,15 @@ class Progress:
         return self.counts[PairState.PENDING] / self.pairs_per_hour if self.pairs_per_hour else None
 
 
-def next_for_review(project_id: str, chosen: PairFilter, after_seq: int = 0) -> PairView | None:
-    """The first pair of the filter after `after_seq`, going round to the front at the end; None where the filter has none."""
+def upcoming(project_id: str, chosen: PairFilter, after_seq: int = 0, num: int = 1) -> list[PairView]:
+    """The next `num` pairs of the filter after `after_seq`, going round to the front at the end; fewer where it has fewer."""
     with database.reading() as connection:
-        found = rows.following(connection, project_id, chosen, after_seq)
-        if found is None and after_seq > 0:
-            found = rows.following(connection, project_id, chosen)
-        return _view(connection, project_id, found) if found else None
+        found = rows.following(connection, project_id, chosen, after_seq, num)
+        if len(found) < num and after_seq > 0:
+            seen = {one.seq for one in found}
+            front = rows.following(connection, project_id, chosen, 0, num)
+            found += [one for one in front if one.seq not in seen][: num - len(found)]
+        return [_view(connection, project_id, one) for one in found]
 
 
 def get(project_id: str, pair_id: str) -> PairView:

@@ -1,0 +1,56 @@
+"""Writing a pair by hand: a question, the passage that answers it, and the quote."""
+
+import streamlit as st
+
+from components.errors import show_error
+from components.text import plain, t
+from finetune_core.errors import FinetuneError
+from finetune_core.workspace import pairs
+
+
+def review_add(project_id: str, *, key: str) -> None:
+    """Draw the search for a passage and, once one is chosen, the form."""
+    st.caption(t("Find the passage, then write what a person would ask who needs it."))
+    wanted = st.text_input(t("Find a passage"), key=f"{key}_find", placeholder=t("a few words that stand in it"))
+    found = {one.id: one for one in pairs.find_passages(project_id, wanted)}
+    if wanted.strip() and not found:
+        st.caption(t("No passage holds these words."))
+    if not found:
+        _outcome(key)
+        return
+    chosen = st.selectbox(
+        t("Passage"), list(found), key=f"{key}_passage",
+        format_func=lambda one: plain(f"{found[one].document}: {found[one].text[:90]}"),
+    )  # fmt: skip
+    st.code(found[chosen].text, language=None, wrap_lines=True, height=220)
+    with st.form(f"{key}_form", clear_on_submit=False):
+        st.text_area(t("Question"), key=f"{key}_question", max_chars=20_000)
+        st.text_area(
+            t("Quote from the passage that answers it (optional)"), key=f"{key}_evidence",
+            help=t("Copy it letter by letter; it is highlighted in review."),
+        )  # fmt: skip
+        st.text_area(t("Short answer (optional)"), key=f"{key}_answer")
+        st.form_submit_button(
+            t("Add the pair"), type="primary", icon=":material/add:", on_click=_add, args=(project_id, chosen, key)
+        )
+    _outcome(key)
+
+
+def _outcome(key: str) -> None:
+    if problem := st.session_state.pop(f"{key}_problem", None):
+        show_error(*problem)
+    if st.session_state.pop(f"{key}_done", False):
+        st.success(t("Added, as accepted."), icon=":material/check:")
+
+
+def _add(project_id: str, chunk_id: str, key: str) -> None:
+    state = st.session_state
+    try:
+        pairs.add(
+            project_id, state[f"{key}_question"], chunk_id,
+            answer=state[f"{key}_answer"], evidence=state[f"{key}_evidence"],
+        )  # fmt: skip
+    except FinetuneError as error:
+        state[f"{key}_problem"] = (error.message, error.hint)
+        return
+    state |= {f"{key}_done": True, f"{key}_question": "", f"{key}_evidence": "", f"{key}_answer": ""}

@@ -1,0 +1,223 @@
+// One pair at a time. Every press names the pair and the version that were on the screen, and stays in an outbox until the
+// server has said what became of it: no press is lost, none lands on another pair. The next pairs are here already, so the
+// card changes at once. What is typed is kept in this browser until it was saved.
+
+const KEYS = { a: "accept", x: "reject", s: "skip", u: "undo", e: "edit" };
+
+function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "onclick") node.addEventListener("click", value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children); // strings become text nodes: nothing from a document is ever parsed as HTML
+  return node;
+}
+
+const draftKey = (state, card) => `ayar-draft:${state.project}:${card.id}`;
+
+function readDraft(state, card) {
+  try {
+    return JSON.parse(localStorage.getItem(draftKey(state, card)));
+  } catch {
+    return null;
+  }
+}
+
+function writeDraft(state, card, draft) {
+  try {
+    if (draft) localStorage.setItem(draftKey(state, card), JSON.stringify(draft));
+    else localStorage.removeItem(draftKey(state, card));
+  } catch {
+    // A full or forbidden store costs the draft of a reload, not the work.
+  }
+}
+
+function button(state, action, text, key, kind = "") {
+  const { labels } = state.data;
+  const hint = make("kbd", { "aria-hidden": true }, key);
+  return make(
+    "button",
+    { type: "button", class: kind, "data-action": action, "aria-keyshortcuts": key, title: `${text} (${labels.key} ${key})`,
+      onclick: () => act(state, action) },
+    make("span", {}, text), hint,
+  );
+}
+
+function field(state, card, name, text, rows) {
+  const draft = readDraft(state, card);
+  const box = make("textarea", { rows, "data-field": name, "aria-label": text, spellcheck: "true", maxlength: 20000 });
+  box.value = draft?.[name] ?? card[name];
+  box.addEventListener("input", () => {
+    const typed = { question: state.question.value, answer: state.answer.value };
+    const same = typed.question === card.question && typed.answer === card.answer;
+    writeDraft(state, card, same ? null : { ...typed, version: card.version });
+    grow(box);
+    note(state);
+  });
+  return make("label", { class: "field" }, make("span", { class: "name" }, text), box);
+}
+
+function grow(box) {
+  box.style.height = "auto";
+  if (box.scrollHeight) box.style.height = `${Math.min(box.scrollHeight + 2, 320)}px`;
+}
+
+function passage(state, card, one, first) {
+  const { labels } = state.data;
+  const text = make("div", { class: "text", tabindex: "0", role: "region", "aria-label": labels.passage }, one.before);
+  if (one.marked) text.append(make("mark", { title: labels.evidence }, one.marked), one.after);
+  const head = make("div", { class: "source" }, make("span", { class: "document" }, one.document));
+  if (one.heading) head.append(make("span", { class: "heading" }, one.heading));
+  if (!first || one.grade !== 1) head.append(make("span", { class: "grade" }, `${labels.grade} ${one.grade}`));
+  const shown = make("section", { class: "passage" }, head, text);
+  if (card.evidence && first && !one.marked) {
+    shown.append(make("div", { class: "source" }, make("span", {}, `${labels.quote}: `), make("q", {}, card.evidence)));
+  }
+  return shown;
+}
+
+function note(state) {
+  const card = state.cards[0];
+  const { labels } = state.data;
+  const draft = card && readDraft(state, card);
+  const said = [];
+  if (state.problem) said.push(state.problem);
+  if (draft && draft.version !== card.version) said.push(labels.stale_draft);
+  else if (draft) said.push(labels.draft);
+  state.note.replaceChildren(...said.map((text) => make("p", {}, text)));
+  state.note.classList.toggle("problem", Boolean(state.problem) || (draft && draft.version !== card.version));
+}
+
+function progress(state) {
+  const { data } = state;
+  const bar = make("progress", { max: Math.max(data.total, 1), "aria-label": data.progress });
+  bar.value = data.done;
+  return make("div", { class: "progress" }, bar, make("span", {}, data.progress), make("span", { class: "pace" }, data.pace));
+}
+
+function draw(state) {
+  const { data, root } = state;
+  const { labels } = data;
+  const card = state.cards[0];
+  const typing = root.contains(root.getRootNode().activeElement) && root.getRootNode().activeElement?.dataset?.field;
+  const selection = typing ? [state[typing].selectionStart, state[typing].selectionEnd] : null;
+  const sameCard = state.shown && card && state.shown.id === card.id && state.shown.version === card.version;
+  state.note = make("div", { class: "note", role: "status" });
+  if (!card) {
+    const waiting = state.outbox.length > 0;
+    const undo = data.can_undo && !waiting ? [make("div", { class: "actions" }, button(state, "undo", labels.undo, "U"))] : [];
+    root.replaceChildren(
+      progress(state), state.note,
+      make("div", { class: "empty" }, make("p", {}, waiting ? labels.loading : data.empty)), ...undo,
+    );
+    state.shown = null;
+    note(state);
+    return;
+  }
+  const facts = make("div", { class: "facts" }, make("span", { class: `state ${card.state}` }, card.state_text));
+  for (const fact of card.facts) facts.append(make("span", {}, fact));
+  const question = field(state, card, "question", labels.question, 2);
+  const answer = field(state, card, "answer", labels.answer, 2);
+  state.question = question.querySelector("textarea");
+  state.answer = answer.querySelector("textarea");
+  root.replaceChildren(
+    progress(state),
+    make("div", { class: "card" },
+      make("div", { class: "side" }, facts, question, answer, state.note,
+        make("div", { class: "actions" },
+          button(state, "accept", labels.accept, "A", "primary"), button(state, "reject", labels.reject, "X", "refuse"),
+          button(state, "edit", labels.edit, "E"), button(state, "skip", labels.skip, "S"), button(state, "undo", labels.undo, "U")),
+        make("p", { class: "hint" }, labels.hint)),
+      make("div", { class: "passages" }, ...card.passages.map((one, index) => passage(state, card, one, index === 0)))),
+  );
+  grow(state.question);
+  grow(state.answer);
+  state.shown = card;
+  note(state);
+  if (typing && sameCard) {
+    state[typing].focus();
+    state[typing].setSelectionRange(...selection);
+  }
+  const mark = root.querySelector("mark");
+  const box = mark?.closest(".text");
+  if (box) box.scrollTop = Math.max(0, mark.offsetTop - box.offsetTop - 60);
+}
+
+function act(state, action) {
+  const card = state.cards[0];
+  if (action === "edit") {
+    state.question?.focus();
+    return;
+  }
+  // While an undo is on its way nobody can know which pair comes next.
+  if (state.outbox.some((sent) => sent.action === "undo")) return;
+  if (action === "undo" ? !(state.data.can_undo || state.outbox.length) : !card) return;
+  state.problem = "";
+  const sent = { n: ++state.number, action };
+  if (action === "undo") state.cards = [];
+  else {
+    Object.assign(sent, { id: card.id, seq: card.seq, version: card.version });
+    if (action !== "skip") Object.assign(sent, { question: state.question.value, answer: state.answer.value });
+    state.cards = state.cards.slice(1);
+    state.data.done += action === "skip" ? 0 : 1;
+  }
+  state.outbox.push(sent);
+  document.activeElement?.blur?.();
+  state.send("outbox", state.outbox);
+  draw(state);
+}
+
+function settle(state) {
+  const { data } = state;
+  const failed = new Map(data.failed.map((one) => [one.n, one]));
+  state.problem = "";
+  for (const sent of state.outbox.filter((one) => one.n <= data.acked)) {
+    if (failed.has(sent.n)) {
+      // What was typed comes back with the pair as it is now.
+      writeDraft(state, sent, sent.question === undefined ? null : { question: sent.question, answer: sent.answer, version: sent.version });
+      state.problem = failed.get(sent.n).message;
+    } else if (sent.id && sent.action !== "skip") writeDraft(state, sent, null);
+  }
+  state.outbox = state.outbox.filter((one) => one.n > data.acked);
+  const gone = new Set(state.outbox.map((one) => one.id));
+  state.cards = state.outbox.some((one) => one.action === "undo") ? [] : data.cards.filter((card) => !gone.has(card.id));
+}
+
+function pressed(state, event) {
+  const target = event.composedPath()[0];
+  const inField = target?.matches?.("input, textarea, select, [contenteditable='true'], [role='combobox']");
+  const mine = state.root.contains(target);
+  if (inField && mine && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    act(state, "accept");
+    return;
+  }
+  if (inField && mine && event.key === "Escape") {
+    target.blur();
+    return;
+  }
+  if (inField || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+  if (document.querySelector("[role='dialog']")) return;
+  const action = KEYS[event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  act(state, action);
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".ayar-review");
+  const state = (root.ayar ??= { root, outbox: [], cards: [], number: Date.now() });
+  const anew = state.project !== data.project || state.filter !== data.filter;
+  if (anew && state.project) state.outbox = state.outbox.filter((one) => one.n > data.acked && state.project === data.project);
+  Object.assign(state, { data: { ...data }, project: data.project, filter: data.filter, send: setStateValue });
+  settle(state);
+  draw(state);
+  if (state.listener) document.removeEventListener("keydown", state.listener);
+  state.listener = (event) => pressed(state, event);
+  document.addEventListener("keydown", state.listener);
+  return () => {
+    document.removeEventListener("keydown", state.listener);
+  };
+}

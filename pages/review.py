@@ -1,0 +1,40 @@
+"""Review: one pair at a time by keyboard, or a table; add, import and export."""
+
+import streamlit as st
+
+from components.errors import shown_errors
+from components.project import current_project
+from components.review_add import review_add
+from components.review_card import review_card
+from components.review_counts import review_counts
+from components.review_files import review_files
+from components.review_filters import review_filters
+from components.review_table import review_table
+from components.text import t
+
+VIEWS = ["cards", "table", "add", "files"]
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title(t("Review"), anchor=False)
+    project = current_project()
+    titles = {"cards": t("One by one"), "table": t("Table"), "add": t("Add by hand"), "files": t("Import and export")}
+    view = st.segmented_control(
+        t("View"), VIEWS, default="cards", key="view", bind="query-params", required=True,
+        format_func=lambda name: titles[name], label_visibility="collapsed",
+    )  # fmt: skip
+    with shown_errors():
+        if view == "add":
+            review_add(project.id, key="add")
+        elif view == "files":
+            review_files(project.id, key="files")
+        elif review_counts(project.id, key="counts"):
+            chosen = review_filters(project.id, key="filters")
+            if view == "table":
+                review_table(project.id, chosen, key="table")
+            else:
+                review_card(project.id, chosen, key="card")
+
+
+page()
