@@ -97,7 +97,7 @@ _CHATTER = re.compile(
     re.IGNORECASE,
 )
 _MARKUP = re.compile(r"[{}<>\[\]|\\]{1}|```|\*\*|https?://|#{2,}|\\n")
-_REPEATED = re.compile(r"\b(\w+(?:\s+\w+){0,3})\b(?:[\s,]+\1\b){2,}", re.IGNORECASE)
+_REPEATED = re.compile(r"\b(\w+(?:[\s,]+\w+){0,3})\b(?:[\s,]+\1\b){2,}", re.IGNORECASE)
 _DANGLING = frozenset({
     "a", "an", "the", "and", "or", "of", "to", "in", "for", "with", "by", "from", "at", "on", "that", "which",
     "is", "are", "my", "your", "related", "including", "as", "if", "but", "than",

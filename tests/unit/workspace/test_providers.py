@@ -1,0 +1,98 @@
+"""Providers: what is kept, what is refused, and that a key never is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from finetune_core.errors import ProviderError
+from finetune_core.storage import database
+from finetune_core.workspace import providers
+from tests.vendors.openai_chat import serving_chat
+from tests.vendors.server import KEY, Vendor
+
+GOOD = {"name": "Mine", "base_url": "http://localhost:1234/v1/", "model": "m", "key_variable": "MINE_API_KEY"}
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    with serving_chat(lambda body: "ready") as running:
+        yield running
+
+
+def test_is_kept_changed_and_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = providers.save(**GOOD, input_usd_per_million=1.5, output_usd_per_million=3, prices_on="2026-11-01")
+    (view,) = providers.listing()
+    assert view.provider == saved
+    assert saved.base_url == "http://localhost:1234/v1"
+    assert (view.is_key_set, view.env_line) == (False, "MINE_API_KEY=your-key")
+    monkeypatch.setenv("MINE_API_KEY", "x")
+    assert (providers.get("Mine").is_key_set, providers.get(saved.id).env_line) == (True, "")
+    changed = providers.save(**GOOD | {"model": "n"}, provider_id=saved.id)
+    assert (changed.model, changed.id, changed.prices.are_known) == ("n", saved.id, False)
+    providers.delete(saved.id)
+    assert providers.listing() == []
+
+
+def test_a_key_in_dot_env_counts_as_set(tmp_path: Path) -> None:
+    providers.save(**GOOD)
+    (tmp_path / "no.env").write_text("MINE_API_KEY=abc\n")
+    assert providers.get("Mine").is_key_set
+
+
+def test_prices_carry_their_day() -> None:
+    saved = providers.save(**GOOD, input_usd_per_million=1, output_usd_per_million=2)
+    assert len(saved.prices.on) == 10
+    with pytest.raises(ProviderError, match="'yesterday' is not a day"):
+        providers.save(**GOOD | {"name": "b"}, input_usd_per_million=1, prices_on="yesterday")
+    with pytest.raises(ProviderError, match="-1 dollars"):
+        providers.save(**GOOD | {"name": "b"}, input_usd_per_million=-1)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": " "}, "this one has 0"),
+        ({"base_url": "api.example.com"}, "is not an address"),
+        ({"base_url": "file:///etc/passwd"}, "is not an address"),
+        ({"base_url": "https://user:pw@example.com/v1"}, "no user, password"),
+        ({"base_url": "https://example.com/v1?key=abc"}, "no user, password"),
+        ({"model": ""}, "model's name is empty"),
+        ({"key_variable": "my-key"}, "'my-key' does not"),
+    ],
+)
+def test_what_cannot_be_right_is_refused(change: dict[str, str], says: str) -> None:
+    with pytest.raises(ProviderError, match=says) as caught:
+        providers.save(**GOOD | change)
+    assert caught.value.hint
+    assert providers.listing() == []
+
+
+@pytest.mark.parametrize("key", ["sk-abc123", "gsk_9aZ8yX7wV6uT5sR4q", "a1b2c3d4e5f6a7b8c9d0e1f2"])
+def test_a_key_typed_into_the_wrong_field_is_neither_kept_nor_repeated(key: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        providers.save(**GOOD | {"key_variable": key})
+    assert key not in caught.value.message + caught.value.hint
+    assert not [path for path in database.home().rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
+
+
+def test_names_are_taken_once() -> None:
+    providers.save(**GOOD)
+    with pytest.raises(ProviderError, match="called 'Mine' already"):
+        providers.save(**GOOD)
+    with pytest.raises(ProviderError, match="there are: Mine"):
+        providers.get("Yours")
+
+
+def test_a_probe_answers_and_is_counted(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    providers.save(**GOOD | {"base_url": vendor.url}, input_usd_per_million=1, output_usd_per_million=1)
+    with pytest.raises(ProviderError, match="MINE_API_KEY is not set"):
+        providers.probe("Mine")
+    monkeypatch.setenv("MINE_API_KEY", KEY)
+    outcome = providers.probe("Mine")
+    assert (outcome.answer, outcome.output_tokens) == ("ready", 1)
+    (spent,) = providers.spent()
+    assert (spent.provider, spent.num_calls, spent.spend.tokens) == ("Mine", 1, outcome.input_tokens + 1)
+    monkeypatch.setenv("MINE_API_KEY", "sk-not-the-right-one-1234")
+    with pytest.raises(ProviderError, match=r"401.*\[key\]"):
+        providers.probe("Mine")
