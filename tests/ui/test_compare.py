@@ -1,5 +1,8 @@
 """The Compare page over a finished comparison."""
 
+import dataclasses
+import re
+
 import pytest
 
 from finetune_core.jobs import supervisor
@@ -8,6 +11,7 @@ from finetune_core.workspace import comparisons, jobs
 from finetune_core.workspace.comparisons import Change, OutcomeFilter
 from tests import example_comparison
 from tests.example_comparison import Example
+from tests.filled_project import HOSTILE
 from tests.ui.conftest import OpenPage
 
 compared = example_comparison.compared
@@ -89,3 +93,25 @@ def test_both_lists_of_a_question(open_page: OpenPage, compared: Example) -> Non
     for item in (*pair.before[:5], *pair.after[:5]):
         assert f"{item.passage.title}\n{item.passage.text}" in shown
     assert any("right passage" in element.value for element in app.markdown)
+
+
+def test_markup_in_names_and_questions_is_shown_not_rendered(open_page: OpenPage, words_recipe) -> None:
+    whole = example_comparison.split()
+    hostile = tuple(dataclasses.replace(each, query=f"{each.query} {HOSTILE}") for each in whole.test.examples)
+    project_id = example_comparison.projects.create("Library").id
+    dataset_id = example_comparison.add_dataset(
+        project_id, dataclasses.replace(whole, test=dataclasses.replace(whole.test, examples=hostile)), f"v1 {HOSTILE}"
+    )
+    example_comparison.add_model(project_id, dataset_id, f"mine {HOSTILE}", (1.0, 1.0, 1.0, 0.5), "run-x")
+    launched = comparisons.launch(project_id, dataset_id, ["run-x"])
+    run_queued_here()
+    app = open_page("compare", project=project_id, comparison=launched.comparison_id)
+    app.session_state["metrics_all"] = True
+    app.run()
+    assert not app.exception, app.exception
+    rendered = [element.value for element in (*app.markdown, *app.caption, *app.header, *app.subheader)]
+    rendered += [element.label for element in (*app.expander, *app.metric)]
+    assert any("beacon" in text for text in rendered)
+    for text in rendered:
+        assert "](" not in text
+        assert not re.search(r"(?<!\\)(<script|!\[|:red)", text)

@@ -1,8 +1,13 @@
 """The comparison job: what it keeps, that it goes on where it was killed, and what it refuses."""
 
 import dataclasses
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from finetune_core import recipes
 from finetune_core.jobs import queue
@@ -11,13 +16,15 @@ from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.metrics.bootstrap import paired_interval
 from finetune_core.records import Part, Split, SplitName
-from finetune_core.storage import artefacts, comparisons, database
+from finetune_core.storage import artefacts, comparisons, database, tables
+from finetune_core.workspace import comparisons as comparisons_done
 from finetune_core.workspace import jobs
 from tests import example_comparison
 from tests.example_comparison import RECIPE, Example
 
 compared = example_comparison.compared
 words_recipe = example_comparison.words_recipe
+ROOT = Path(__file__).parents[3]
 
 
 def run_compare(example: Example, *models: str, dataset_id: str = "") -> jobs.JobView:
@@ -80,6 +87,41 @@ def test_killed_it_goes_on_with_the_next_system(compared: Example, monkeypatch: 
     run_queued_here()
     assert jobs.get(job.id).state is JobState.DONE
     assert scored == ["BM25", "base", "base", "tuned"]
+
+
+KILLED = """
+import dataclasses, os, signal, sys
+from finetune_core import recipes
+from finetune_core.jobs.worker import run_queued_here
+from tests.example_comparison import RECIPE
+names = []
+def evaluate(system, part, config, run):
+    names.append(system.name)
+    if len(names) == int(sys.argv[1]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return RECIPE.evaluate(system, part, config, run)
+recipes.get = lambda name: dataclasses.replace(RECIPE, evaluate=evaluate)
+run_queued_here()
+"""
+
+
+def test_sigkill_at_any_system_gives_the_same_result(compared: Example) -> None:
+    params = {"dataset_id": compared.dataset_id, "model_ids": [compared.good]}
+    job_id = jobs.submit(compared.project_id, "compare", params, start=False)
+    for at in (2, 2):  # the first attempt dies at the base, the second, which goes on there, at the tuned model
+        died = subprocess.run([sys.executable, "-c", KILLED, str(at)], cwd=ROOT, timeout=60, check=False)
+        assert died.returncode == -signal.SIGKILL
+        with database.writing() as connection:
+            connection.execute(update(tables.job).values(lease_expires_at=0))
+    run_queued_here()
+    done = jobs.get(job_id)
+    assert done.state is JobState.DONE, done.error
+    assert done.attempt == 3
+    survived = summary(done)
+    comparisons_done.delete(compared.project_id, done.result["comparison_id"])
+    undisturbed = summary(run_compare(compared, compared.good))
+    assert survived["differences"] == undisturbed["differences"]
+    assert survived["verdict"] == undisturbed["verdict"]
 
 
 def test_written_twice_is_kept_once(compared: Example) -> None:
