@@ -34,10 +34,10 @@ def parse_workbook(path: Path, limits: Limits) -> Parsed:
     """An XLSX workbook, sheet by sheet, each sheet under its name; raises CorpusError for one without a filled cell."""
     import openpyxl
 
-    workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
     parts: list[str] = []
     size = 0
-    try:
+    with path.open("rb") as stream:  # of a path it would judge by the suffix alone
+        workbook = openpyxl.load_workbook(stream, read_only=True, data_only=True)
         for sheet in workbook.worksheets:
             lines = list(records([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)))
             if lines:
@@ -48,8 +48,6 @@ def parse_workbook(path: Path, limits: Limits) -> Parsed:
                     f"The sheets hold more than {limits.max_unpacked_bytes >> 20} MB of text.",
                     hint="Split the workbook, or raise AYAR_MAX_UNPACKED_MB.",
                 )
-    finally:
-        workbook.close()
     if not parts:
         raise CorpusError("No sheet of the workbook has a filled cell.", hint="Check that this is the right file.")
     text = clean_text("\n\n".join(parts))

@@ -1,0 +1,68 @@
+"""MinHash finds what the exact Jaccard index of all pairs finds."""
+
+import random
+from itertools import combinations
+
+import pytest
+
+from finetune_core.corpus.near_duplicates import find_near_duplicates, find_originals, shingles
+
+
+def texts(num: int, words_each: int = 120) -> list[str]:
+    random_words = random.Random(7)
+    vocabulary = [f"word{n}" for n in range(3000)]
+    return [" ".join(random_words.choices(vocabulary, k=words_each)) for _ in range(num)]
+
+
+def with_words_changed(text: str, num: int) -> str:
+    words = text.split()
+    for position in range(num):
+        words[position * 11] = f"changed{position}"
+    return " ".join(words)
+
+
+def exact(one: str, other: str) -> float:
+    a, b = shingles(one), shingles(other)
+    return len(a & b) / len(a | b)
+
+
+def test_agrees_with_the_exact_index_over_all_pairs() -> None:
+    corpus = texts(60)
+    corpus += [with_words_changed(corpus[n], 1) for n in range(20)] + [
+        with_words_changed(corpus[n], 9) for n in range(10)
+    ]
+    found = {(i, j): jaccard for i, j, jaccard in find_near_duplicates(corpus)}
+    for i, j in combinations(range(len(corpus)), 2):
+        truth = exact(corpus[i], corpus[j])
+        if truth >= 0.93:
+            assert (i, j) in found
+        if truth < 0.7:
+            assert (i, j) not in found
+        if (i, j) in found:
+            assert found[i, j] == pytest.approx(truth, abs=0.12)
+    assert len(found) >= 20
+
+
+def test_equal_texts_whatever_their_case_and_spaces() -> None:
+    assert find_near_duplicates(["One two three four", "one  TWO three\nfour", "other words stand here"]) == [
+        (0, 1, 1.0)
+    ]
+
+
+def test_originals_form_stars_not_chains() -> None:
+    base = texts(1)[0]
+    assert find_originals([base, base, "unrelated text", base]) == {1: (0, 1.0), 3: (0, 1.0)}
+
+
+def test_texts_without_words_match_nothing() -> None:
+    assert find_near_duplicates(["", "...", "", "---"]) == []
+    assert find_originals([]) == {}
+
+
+def test_short_texts() -> None:
+    assert find_near_duplicates(["yes", "Yes!", "no"]) == [(0, 1, 1.0)]
+
+
+def test_threshold_out_of_bounds() -> None:
+    with pytest.raises(ValueError, match="threshold"):
+        find_near_duplicates(["a"], 0.0)
