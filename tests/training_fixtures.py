@@ -103,7 +103,7 @@ class Trained:
     model: Any
 
 
-TINY_CONFIG = {"epochs": 2, "batch_size": 8, "learning_rate": 2e-4, "max_tokens": 32, "evaluations": 2, "seed": 1}
+TINY_CONFIG = {"epochs": 2, "batch_size": 3, "learning_rate": 2e-4, "max_tokens": 32, "evaluations": 2, "seed": 1}
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ import numpy as np
 
 from finetune_core.records import Part, QueryPassages
 
+ROWS_PER_PASSAGE = 8  # questions that learn from one reading of their passage
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingRow:
@@ -53,38 +55,65 @@ def training_rows(
     return rows
 
 
-def plan_batches(rows: Sequence[TrainingRow], batch_size: int, num_epochs: int, seed: int) -> list[list[int]]:
+def plan_batches(
+    rows: Sequence[TrainingRow], batch_size: int, num_epochs: int, seed: int, rows_per_passage: int = 1
+) -> list[list[int]]:
     """The rows of every batch of every epoch, decided before the first step, so that a restart finds the same plan.
 
-    Within a batch no question occurs twice and no passage is right for a question other than its own row's. Rows that
-    do not fit wait for the next batch. A batch of one row without negatives teaches nothing and is left out.
+    A batch has up to `batch_size` right passages, each with up to `rows_per_passage` rows that share it. Within a batch
+    no question occurs twice and no passage is right for a question that it is not paired with. What does not fit waits
+    for the next batch. A batch of one passage without negatives teaches nothing and is left out.
     """
     plan: list[list[int]] = []
     for epoch in range(num_epochs):
-        order = deque(np.random.default_rng([seed, epoch]).permutation(len(rows)).tolist())
+        rng = np.random.default_rng([seed, epoch])
+        order = deque(_groups(rows, rng, rows_per_passage))
         while order:
             batch = _next_batch(rows, order, batch_size)
-            if len(batch) > 1 or rows[batch[0]].negatives:
+            if len({rows[index].positive for index in batch}) > 1 or rows[batch[0]].negatives:
                 plan.append(batch)
     return plan
 
 
-def _next_batch(rows: Sequence[TrainingRow], order: deque[int], batch_size: int) -> list[int]:
+def _groups(rows: Sequence[TrainingRow], rng: np.random.Generator, size: int) -> list[list[int]]:
+    """Rows that share a passage, in groups of up to `size`, everything in random order; no group asks a thing twice."""
+    by_passage: dict[str, list[list[int]]] = {}
+    for index in rng.permutation(len(rows)).tolist():
+        groups = by_passage.setdefault(rows[index].positive, [])
+        is_new = not groups or len(groups[-1]) == size
+        if is_new or any(rows[other].query == rows[index].query for other in groups[-1]):
+            groups.append([index])
+        else:
+            groups[-1].append(index)
+    found = [group for groups in by_passage.values() for group in groups]
+    return [found[number] for number in rng.permutation(len(found)).tolist()]
+
+
+def _next_batch(rows: Sequence[TrainingRow], order: deque[list[int]], batch_size: int) -> list[int]:
     batch: list[int] = []
-    waiting: list[int] = []
+    waiting: list[list[int]] = []
     queries: set[str] = set()
     passages: set[str] = set()
     right: set[str] = set()
-    while order and len(batch) < batch_size:
-        index = order.popleft()
-        row = rows[index]
-        own = {row.positive, *row.negatives}
-        if row.query in queries or not right.isdisjoint(own) or not passages.isdisjoint(row.right):
-            waiting.append(index)
+    num_groups = 0
+    while order and num_groups < batch_size:
+        group = order.popleft()
+        asked = {rows[index].query for index in group}
+        own = {text for index in group for text in (rows[index].positive, *rows[index].negatives)}
+        answers = {text for index in group for text in rows[index].right}
+        if not (queries.isdisjoint(asked) and right.isdisjoint(own) and passages.isdisjoint(answers)):
+            waiting.append(group)
             continue
-        batch.append(index)
-        queries.add(row.query)
+        num_groups += 1
+        batch += group
+        queries |= asked
         passages |= own
-        right |= row.right
+        right |= answers
     order.extendleft(reversed(waiting))
     return batch
+
+
+def batch_texts(rows: Sequence[TrainingRow], batch: Sequence[int]) -> tuple[list[str], list[str]]:
+    """The questions of a batch, one for each row, and its distinct passages, right and wrong, in order of appearance."""
+    passages = {text: None for index in batch for text in (rows[index].positive, *rows[index].negatives)}
+    return [rows[index].query for index in batch], list(passages)

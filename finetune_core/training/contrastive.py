@@ -19,8 +19,8 @@ from finetune_core.providers.vector_cache import CachedEmbedder
 from finetune_core.recipe import Run
 from finetune_core.records import QueryPassages, Split
 from finetune_core.training import negatives
-from finetune_core.training.batches import TrainingRow, plan_batches, training_rows
-from finetune_core.training.embedding_config import EmbeddingConfig
+from finetune_core.training.batches import ROWS_PER_PASSAGE, TrainingRow, batch_texts, plan_batches, training_rows
+from finetune_core.training.embedding_config import EmbeddingConfig, Loss
 from finetune_core.training.session import VALIDATION_METRIC, Session
 from finetune_core.training.validation import TRAINING_COST, ValidationPool, choose_pool, pool_ndcg
 
@@ -54,7 +54,8 @@ def train_embedder(split: Split[QueryPassages], config: EmbeddingConfig, run: Ru
     JobCancelled through.
     """
     rows = _rows(split, config, run)
-    plan = plan_batches(rows, config.batch_size, config.epochs, run.seed)
+    sharing = 1 if config.loss is Loss.CACHED else ROWS_PER_PASSAGE  # its cache of gradients knows rows only
+    plan = plan_batches(rows, config.batch_size, config.epochs, run.seed, sharing)
     if not plan:
         raise DatasetError(
             f"{len(rows)} training pair(s) make no batch: a batch needs 2 questions with different passages.",
@@ -115,8 +116,7 @@ def _step_tokens(rows: list[TrainingRow], plan: list[list[int]], config: Embeddi
     count = _counter(config)
     texts = sorted({text for row in rows for text in (row.query, row.positive, *row.negatives)})
     tokens = dict(zip(texts, count(texts), strict=True))
-    cost = [sum(tokens[text] for text in (row.query, row.positive, *row.negatives)) for row in rows]
-    return [sum(cost[index] for index in batch) for batch in plan]
+    return [sum(tokens[text] for column in batch_texts(rows, batch) for text in column) for batch in plan]
 
 
 def _pool(

@@ -44,7 +44,7 @@ class EmbeddingConfig(BaseModel):
         ge=2,
         le=4096,
         title="Batch size",
-        description="Questions learned from at once; the passages of the others are the wrong answers of each.",
+        description="Passages learned from at once, each with its questions; those of the others are the wrong answers of each.",
     )
     learning_rate: float = Field(
         5e-5, gt=0, le=1e-2, title="Learning rate", description="How far a step moves the model at its peak."

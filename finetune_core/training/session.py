@@ -179,6 +179,7 @@ class Session:
         from transformers.trainer_callback import DefaultFlowCallback
 
         from finetune_core.models.resumable_trainer import PlannedBatches, ResumableTrainer, StepCallback
+        from finetune_core.training.collator import SharedPassagesCollator
 
         config = self.config
         arguments = SentenceTransformerTrainingArguments(
@@ -200,8 +201,14 @@ class Session:
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
         )
+        is_cached = config.loss is Loss.CACHED
+        collator: Any = None if is_cached else SharedPassagesCollator(self.transformer, rows)
         trainer = ResumableTrainer(
-            model=self.transformer, args=arguments, train_dataset=Dataset.from_dict(_columns(rows)), loss=self._loss()
+            model=self.transformer,
+            args=arguments,
+            train_dataset=Dataset.from_dict(_columns(rows) if is_cached else {"row": list(range(len(rows)))}),
+            data_collator=collator,
+            loss=self._loss(),
         )
         callbacks: list[TrainerCallback] = list(trainer.callback_handler.callbacks)
         for callback in callbacks:  # printers and model cards: their work is done elsewhere
@@ -213,20 +220,14 @@ class Session:
     def _loss(self) -> Any:
         from sentence_transformers.sentence_transformer import losses
 
+        from finetune_core.models.ranking_loss import SharedPassagesRankingLoss
+
         config, transformer = self.config, self.transformer
         loss: Any
-        match config.loss:
-            case Loss.MULTIPLE_NEGATIVES:
-                loss = losses.MultipleNegativesRankingLoss(transformer, scale=config.scale)
-            case Loss.SYMMETRIC:
-                loss = losses.MultipleNegativesRankingLoss(
-                    transformer,
-                    scale=config.scale,
-                    directions=("query_to_doc", "doc_to_query"),
-                    partition_mode="per_direction",
-                )
-            case Loss.CACHED:
-                loss = losses.CachedMultipleNegativesRankingLoss(transformer, scale=config.scale)
+        if config.loss is Loss.CACHED:
+            loss = losses.CachedMultipleNegativesRankingLoss(transformer, scale=config.scale)
+        else:
+            loss = SharedPassagesRankingLoss(transformer, config.scale, both_ways=config.loss is Loss.SYMMETRIC)
         if not config.matryoshka_dims:
             return loss
         full = self.transformer.get_embedding_dimension() or 0

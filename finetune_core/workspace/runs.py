@@ -4,6 +4,7 @@ import functools
 import json
 import random
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,8 @@ from finetune_core.providers.tokens import TokenCounter
 from finetune_core.records import content_id
 from finetune_core.storage import database, datasets, mined
 from finetune_core.training import cost
-from finetune_core.training.embedding_config import EmbeddingConfig
+from finetune_core.training.batches import ROWS_PER_PASSAGE
+from finetune_core.training.embedding_config import EmbeddingConfig, Loss
 from finetune_core.training.negatives import Candidates
 from finetune_core.workspace import jobs, projects
 
@@ -152,18 +154,21 @@ def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str,
     row = _dataset(project_id, dataset_id)
     counts = _token_sample(project_id, row.id, checked.base_model)
     size = cost.model_size(embedder.resolve(checked.base_model))
-    texts = 1 + checked.hard_negatives
-    pair_tokens = float(np.minimum(counts.queries, checked.max_tokens).mean()) if counts.num_rows else 0.0
-    pair_tokens += texts * float(np.minimum(counts.passages, checked.max_tokens).mean()) if counts.num_rows else 0.0
-    num_tokens = int(pair_tokens * counts.num_rows * checked.epochs)
+    num_groups = counts.num_rows if checked.loss is Loss.CACHED else counts.num_groups
+    num_passages = num_groups + checked.hard_negatives * counts.num_rows
+    num_tokens = checked.epochs * int(
+        counts.num_rows * _mean(np.minimum(counts.queries, checked.max_tokens))
+        + num_passages * _mean(np.minimum(counts.passages, checked.max_tokens))
+    )
     speed, basis = _speed(checked.base_model, size, num_tokens)
     longest = int(min(checked.max_tokens, counts.passages.max(initial=0)))
-    rows_at_once = min(checked.batch_size, 32) if checked.loss.value.startswith("Cached") else checked.batch_size
+    passages_at_once = min(checked.batch_size, 32) if checked.loss is Loss.CACHED else checked.batch_size
+    passages_at_once *= round(num_passages / max(num_groups, 1))
     return RunEstimate(
         seconds=1.15 * num_tokens / speed,  # validation takes up to 15 % on top
-        memory_bytes=cost.train_memory_bytes(size, rows_at_once * texts * longest, longest),
+        memory_bytes=cost.train_memory_bytes(size, passages_at_once * longest, longest),
         disk_bytes=cost.train_disk_bytes(size),
-        num_steps=checked.epochs * -(-counts.num_rows // checked.batch_size),
+        num_steps=checked.epochs * -(-num_groups // checked.batch_size),
         basis=basis,
         warnings=_warnings(checked, counts),
     )
@@ -209,6 +214,7 @@ class _TokenSample:
     queries: np.ndarray[Any, np.dtype[np.int64]]
     passages: np.ndarray[Any, np.dtype[np.int64]]
     num_rows: int
+    num_groups: int  # passages as often as they are read in an epoch
 
 
 @functools.lru_cache(maxsize=16)
@@ -221,7 +227,12 @@ def _token_sample(project_id: str, dataset_id: str, base_model: str) -> _TokenSa
         queries=np.array(counter.count_many([query for query, _ in sample]), dtype=np.int64),
         passages=np.array(counter.count_many([part.corpus[p].full_text for _, p in sample]), dtype=np.int64),
         num_rows=len(pairs),
+        num_groups=sum(-(-count // ROWS_PER_PASSAGE) for count in Counter(passage for _, passage in pairs).values()),
     )
+
+
+def _mean(tokens: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+    return float(tokens.mean()) if len(tokens) else 0.0
 
 
 def _speed(base_model: str, size: cost.ModelSize, num_tokens: int) -> tuple[float, str]:
@@ -238,8 +249,11 @@ def _speed(base_model: str, size: cost.ModelSize, num_tokens: int) -> tuple[floa
 
 def _warnings(config: EmbeddingConfig, counts: _TokenSample) -> tuple[str, ...]:
     found = []
-    if counts.num_rows < config.batch_size * 4:
-        found.append(f"Only {counts.num_rows} training pairs: that is less than four batches of {config.batch_size}.")
+    if counts.num_groups < config.batch_size * 4:
+        found.append(
+            f"Only {counts.num_rows} training pairs on {counts.num_groups} passages: that is less than four batches of "
+            f"{config.batch_size} passages."
+        )
     limit = min(config.max_tokens, TokenCounter.for_model(config.base_model).max_tokens)
     cut = float((counts.passages > limit).mean()) if counts.num_rows else 0.0
     if cut >= 0.01:

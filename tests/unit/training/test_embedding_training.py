@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from finetune_core.errors import StorageError
+from finetune_core.models.ranking_loss import MASKED, OWN, WRONG, SharedPassagesRankingLoss
 from finetune_core.records import Corpus, Part, Passage, QueryPassages, SplitName
 from finetune_core.training import checkpoints, cost
-from finetune_core.training.batches import TrainingRow, plan_batches, training_rows
+from finetune_core.training.batches import TrainingRow, batch_texts, plan_batches, training_rows
+from finetune_core.training.collator import SharedPassagesCollator
 from finetune_core.training.embedding_config import EmbeddingConfig
 from finetune_core.training.negatives import Candidates, mine
 from finetune_core.training.selection import Selection
@@ -58,6 +61,25 @@ def test_no_batch_holds_a_right_passage_as_a_wrong_one() -> None:
     assert seen.max() == 3
     assert seen.sum() >= 3 * len(rows) - 6  # a row alone in the last batch of an epoch is left out
     assert plan == plan_batches(rows, 8, 3, seed=5) != plan_batches(rows, 8, 3, seed=6)
+
+
+def test_questions_that_share_a_passage_share_its_reading() -> None:
+    relevant = {f"q{i}": [f"p{i % 5}"] for i in range(20)}
+    rows = training_rows(_part(relevant, {f"p{i}": f"text {i}" for i in range(5)}))
+    (batch,) = plan_batches(rows, 8, 1, seed=0, rows_per_passage=8)
+    assert sorted(batch) == list(range(20))
+    queries, passages = batch_texts(rows, batch)
+    assert (len(queries), sorted(passages)) == (20, [f"text {i}" for i in range(5)])
+    plan = plan_batches(rows, 2, 1, seed=0, rows_per_passage=3)
+    assert max(len({rows[index].positive for index in batch}) for batch in plan) == 2
+    assert all(len(batch) <= 6 for batch in plan)
+
+
+def test_a_question_asked_twice_is_not_in_one_batch_twice() -> None:
+    row, twin = (TrainingRow("q", "a", (), frozenset({"a"})) for _ in range(2))
+    other, another = (TrainingRow(q, "b", (), frozenset({"b"})) for q in ("r", "s"))
+    plan = plan_batches([row, twin, other, another], 4, 1, 0, rows_per_passage=4)
+    assert all(len({0, 1} & set(batch)) < 2 for batch in plan)
 
 
 def test_a_lone_row_makes_no_batch_unless_it_has_negatives() -> None:
@@ -181,3 +203,75 @@ def test_cost_grows_with_tokens_and_model() -> None:
     assert cost.train_seconds(large, 1000) == pytest.approx(10 * cost.train_seconds(small, 1000))
     assert cost.train_memory_bytes(small, 64, 32) < cost.train_memory_bytes(small, 128, 32)
     assert cost.train_disk_bytes(small) == 400
+
+
+class LetterModel(torch.nn.Module):
+    """A "model" that looks its vectors up; counts the texts it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.nn.Embedding(100, 4)
+        self.num_read = 0
+
+    def preprocess(self, texts: list[str]) -> dict[str, torch.Tensor]:
+        width = max(map(len, texts))
+        ids = torch.tensor([[ord(letter) - 32 for letter in text.ljust(width)] for text in texts])
+        return {"input_ids": ids, "attention_mask": (ids > 0).long()}
+
+    def forward(self, features: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        self.num_read += len(features["input_ids"])
+        mask = features["attention_mask"][:, :, None]
+        return {"sentence_embedding": (self.table(features["input_ids"] % 100) * mask).sum(1) / mask.sum(1)}
+
+
+def _loss(rows: list[TrainingRow], both_ways: bool) -> tuple[float, LetterModel, dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    model = LetterModel()
+    batch = SharedPassagesCollator(model, rows)([{"row": index} for index in range(len(rows))])
+    features = [
+        {key.removeprefix(f"{column}_"): value for key, value in batch.items() if key.startswith(column)}
+        for column in ("question", "passage")
+    ]
+    loss = SharedPassagesRankingLoss(model, 20.0, both_ways)(features, batch["label"])
+    return loss.item(), model, batch
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_the_loss_is_that_of_sentence_transformers_where_nothing_is_shared(both_ways: bool) -> None:
+    from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+
+    rows = [TrainingRow(f"Q{i}" * i, f"P{i}x" * (20 - i), (), frozenset({f"P{i}x" * (20 - i)})) for i in range(1, 20)]
+    ours, model, _ = _loss(rows, both_ways)
+    vectors = [
+        model(model.preprocess(list(texts)))["sentence_embedding"]
+        for texts in zip(*((r.query, r.positive) for r in rows), strict=True)
+    ]
+    options = {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"} if both_ways else {}
+    theirs = MultipleNegativesRankingLoss(model, scale=20.0, **options).compute_loss_from_embeddings(vectors, None)
+    assert ours == pytest.approx(theirs.item(), rel=1e-5)
+
+
+def test_shared_passages_are_read_once_and_right_ones_are_masked() -> None:
+    both = frozenset({"A", "B"})
+    rows = [
+        TrainingRow("q", "A", ("C",), both),
+        TrainingRow("r", "A", (), frozenset({"A"})),
+        TrainingRow("s", "B", (), frozenset({"B"})),
+    ]
+    _, model, batch = _loss(rows, False)
+    assert batch["label"].tolist() == [[OWN, WRONG, MASKED], [OWN, WRONG, WRONG], [WRONG, WRONG, OWN]]
+    assert model.num_read == 6
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_masked_passages_change_nothing(both_ways: bool) -> None:
+    """By hand: with its other right passage masked, the first question has no wrong one left, so its own is certain."""
+    rows = [TrainingRow("q", "A", (), frozenset({"A", "B"})), TrainingRow("s", "B", (), frozenset({"B"}))]
+    loss, model, _ = _loss(rows, both_ways)
+    vectors = [model(model.preprocess(texts))["sentence_embedding"] for texts in (["q", "s"], ["A", "B"])]
+    questions, passages = (torch.nn.functional.normalize(side, dim=-1) for side in vectors)
+    scores = (20 * questions @ passages.T).tolist()
+    second = math.log(1 + math.exp(scores[1][0] - scores[1][1]))
+    back = (math.log(1 + math.exp(scores[1][0] - scores[0][0])) + 0) / 2  # "q" is right for "B" and masked there
+    expected = second / 2
+    assert loss == pytest.approx((expected + back) / 2 if both_ways else expected, rel=1e-4)
