@@ -85,13 +85,12 @@ def _differences(view: ComparisonView, system: str, names: list[str]) -> Any:
         )  # fmt: skip
     _name_rows(figure, view, names)
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(tickformat="+.2f", range=_span(view, system, names))
+    figure.update_xaxes(tickformat="+.2f", range=span_of([view.difference(system)["metrics"][name] for name in names]))
     return figure
 
 
-def _span(view: ComparisonView, system: str, names: list[str]) -> list[float]:
-    """From the lowest to the highest bound and always over zero, with some air."""
-    intervals = [view.difference(system)["metrics"][name] for name in names]
+def span_of(intervals: list[dict[str, Any]]) -> list[float]:
+    """A range from the lowest to the highest bound and always over zero, with some air."""
     bounds = [bound for each in intervals for bound in (each["low"], each["high"]) if bound is not None]
     low, high = min([0.0, *bounds]), max([0.0, *bounds])
     air = 0.06 * max(high - low, 0.02)

@@ -34,6 +34,16 @@ def _all(view: ComparisonView, system: str) -> None:
             metric=view.result["titles"][view.result["headline"]],
         )
     )
+    base = view.system(view.difference(system)["against"])
+    st.caption(
+        t(
+            "Searching took {before} ms a question with the base and {after} ms with the tuned model, encoding apart.",
+            before=f"{base['facts']['latency_ms']:.1f}",
+            after=f"{view.system(system)['facts']['latency_ms']:.1f}",
+        )
+        if "latency_ms" in base["facts"]
+        else ""
+    )
     for line in _notes(view, system):
         st.caption(line)
 
@@ -45,7 +55,7 @@ def _card(view: ComparisonView, system: str, base: dict[str, Any], name: str) ->
     st.metric(
         view.result["titles"][name],
         f"{after:.3f}" if is_known else "–",
-        signed(interval["difference"]) if is_known else None,
+        f"{interval['difference']:+.3f}" if is_known else None,  # the widget takes only "-" for a loss, not "−"
         delta_color="off" if crosses_zero(interval) else "normal",
         delta_arrow="off" if crosses_zero(interval) else "auto",
         delta_description=t("from {before}", before=f"{before:.3f}") if is_known else None,

@@ -1,7 +1,14 @@
-"""Which tuned model the details are about."""
+"""Which tuned model the details are about; with several, how each of them did."""
+
+import html
+from typing import Any
 
 import streamlit as st
 
+from components.charts import colour, show_chart
+from components.compare_charts import span_of
+from components.compare_metrics import crosses_zero
+from components.compare_verdict import signed
 from components.text import plain, t
 from finetune_core.workspace.comparisons import ComparisonView
 
@@ -9,19 +16,61 @@ from finetune_core.workspace.comparisons import ComparisonView
 def compare_system(view: ComparisonView, *, key: str) -> str:
     """The key of the tuned system to look at; the one that carries the verdict unless another is chosen."""
     names = {system["key"]: system["name"] for system in view.tuned}
+    candidate = next(iter(names))
     if len(names) == 1:
-        return next(iter(names))
+        return candidate
+    st.subheader(t("All runs"), anchor=False)
+    metric = view.result["titles"][view.result["headline"]]
+    st.caption(
+        t("Change of {metric} against each run's own base, with intervals. Hollow: not the candidate.", metric=metric)
+    )
+    show_chart(
+        _runs(view, names, candidate), key=f"{key}_runs", height=70 + 42 * len(names),
+        alt=t("The change of {metric} of each run, with its interval.", metric=metric),
+    )  # fmt: skip
     chosen = st.segmented_control(
         t("Look at"),
         list(names),
-        default=next(iter(names)),
-        format_func=lambda key_: plain(names[key_]) + ("" if key_ != next(iter(names)) else " · " + t("candidate")),
+        default=candidate,
+        format_func=lambda key_: plain(names[key_]) + (" · " + t("candidate") if key_ == candidate else ""),
         required=True,
         key=f"{key}_{view.id}",
     )
-    system = chosen or next(iter(names))
-    if system != next(iter(names)):
-        verdict = view.difference(system)["verdict"]
+    if chosen and chosen != candidate:
+        verdict = view.difference(chosen)["verdict"]
         mark = t("Exploratory, because this run was not the candidate:") if verdict["is_exploratory"] else ""
         st.caption(f"{mark} {plain(verdict['sentence'])}")
-    return system
+    return chosen or candidate
+
+
+def _runs(view: ComparisonView, names: dict[str, str], candidate: str) -> Any:
+    from plotly import graph_objects as go
+
+    headline = view.result["headline"]
+    figure = go.Figure()
+    figure.add_vline(x=0, line={"color": colour("text"), "width": 1, "dash": "dot"})
+    for row, key in enumerate(names):
+        interval = view.difference(key)["metrics"][headline]
+        if interval["difference"] is None or interval["low"] is None:
+            continue
+        role = "undecided" if crosses_zero(interval) else "better" if interval["difference"] > 0 else "worse"
+        figure.add_scatter(
+            x=[interval["low"], interval["high"]], y=[row, row], mode="lines", hoverinfo="skip",
+            line={"color": colour(role), "width": 4 if key == candidate else 2},
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[interval["difference"]], y=[row], mode="markers+text", text=[signed(interval["difference"])],
+            textposition="top center", hoverinfo="skip",
+            marker={
+                "color": colour(role), "size": 12, "symbol": "circle" if key == candidate else "circle-open",
+                "line": {"width": 2, "color": colour(role)},
+            },
+        )  # fmt: skip
+    # plotly reads a little HTML in labels: names that people wrote are escaped.
+    labels = [html.escape(name if len(name) <= 32 else name[:31] + "…") for name in names.values()]
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=labels, range=[len(names) - 0.5, -0.8], showgrid=False
+    )
+    figure.update_xaxes(tickformat="+.2f", range=span_of([view.difference(key)["metrics"][headline] for key in names]))
+    figure.update_layout(showlegend=False)
+    return figure

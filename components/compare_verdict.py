@@ -36,7 +36,7 @@ def compare_verdict(view: ComparisonView, *, key: str) -> None:
 def _title(outcome: str, num_questions: int) -> str:
     return {
         "better": t("Tuning made it better"),
-        "worse": t("Tuning made it worse. Keep the model you started from"),
+        "worse": t("Tuning made it worse"),
         "no_difference": tn(
             "No difference that {num} question could show",
             "No difference that {num} questions could show",
@@ -62,16 +62,14 @@ def _sentence(view: ComparisonView) -> str:
     )
     if interval["low"] is None:
         return sentence
-    return (
-        sentence
-        + " "
-        + t(
-            "With {confidence} confidence, the true change lies between **{low}** and **{high}**.",
-            confidence=f"{interval['confidence']:.0%}",
-            low=signed(interval["low"]),
-            high=signed(interval["high"]),
-        )
+    bounds = t(
+        "With {confidence} confidence, the true change lies between **{low}** and **{high}**.",
+        confidence=f"{interval['confidence']:.0%}",
+        low=signed(interval["low"]),
+        high=signed(interval["high"]),
     )
+    advice = t("Keep the model you started from.") if result["verdict"]["outcome"] == "worse" else ""
+    return f"{sentence} {bounds} {advice}".rstrip()
 
 
 def _interval(view: ComparisonView, role: str, key: str) -> None:
