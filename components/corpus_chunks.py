@@ -7,7 +7,7 @@ from finetune_core.workspace import corpus
 from finetune_core.workspace.corpus import ChunkFilter, ChunkView, ListedChunk
 from finetune_core.workspace.projects import Project
 
-_PAGE = 25
+_PAGE = 20
 
 
 def corpus_chunks(project: Project, *, key: str) -> None:
@@ -81,6 +81,8 @@ def _table(chunks: tuple[ListedChunk, ...], key: str) -> list[int]:
     event = st.dataframe(
         rows,
         hide_index=True,
+        height="content",
+        placeholder="",
         on_select="rerun",
         selection_mode="multi-row",
         key=key,

@@ -5,7 +5,7 @@ import streamlit as st
 from components.text import t, tn
 from finetune_core.workspace import corpus
 
-_PAGE = 25
+_PAGE = 20
 _READ_CHARACTERS = 50_000
 
 
@@ -53,6 +53,8 @@ def _table(documents: tuple[corpus.Document, ...], key: str) -> list[int]:
     event = st.dataframe(
         rows,
         hide_index=True,
+        height="content",
+        placeholder="",
         on_select="rerun",
         selection_mode="multi-row",
         key=key,

@@ -7,7 +7,7 @@ from components.text import size_text, t
 from finetune_core.workspace import corpus
 from finetune_core.workspace.corpus import FileState
 
-_PAGE = 50
+_PAGE = 20
 
 
 def corpus_files(project_id: str, *, key: str) -> None:
@@ -46,6 +46,7 @@ def corpus_files(project_id: str, *, key: str) -> None:
     slot.dataframe(
         rows,
         hide_index=True,
+        height="content",
         column_config={
             t("State"): st.column_config.TextColumn(width="small"),
             t("Size"): st.column_config.TextColumn(width="small"),

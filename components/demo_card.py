@@ -3,17 +3,13 @@
 import streamlit as st
 
 from components.errors import shown_errors
-from components.job_card import job_card
 from components.project import choose_project
 from components.text import t
 from finetune_core.workspace import demo
 
 
 def demo_card(project_id: str, *, key: str) -> None:
-    """What the demo is, with its button; while it loads, the job. `project_id` "" loads it into a new project."""
-    if project_id and (job_id := demo.loading_job(project_id)):
-        job_card(job_id, key=f"{key}_job", show_log=False)
-        return
+    """What the demo is, with the button that loads it: into the project, or with "" into a new one."""
     facts = demo.facts()
     with st.container(border=True, height="stretch", key=key, gap="small"):
         st.markdown(f"#### :material/science: {t('Try it on the demo')}")

@@ -44,8 +44,8 @@ def _card(task: Task, *, available: bool) -> None:
             else:
                 st.badge(t("Not in this version"), color="gray")
         st.markdown(task.helps)
-        st.caption(t("**Data** {text}", text=task.needs))
-        st.caption(t("**Limits** {text}", text=task.limits))
+        st.markdown(f":small[:gray[**{t('Data')}** {task.needs}]]")
+        st.markdown(f":small[:gray[**{t('Limits')}** {task.limits}]]")
 
 
 def _retrieval_tasks() -> list[Task]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from components.text import plain, t
+from components.text import t
 from finetune_core.workspace.models import ModelView
 
 
@@ -27,4 +27,4 @@ def model_picker(known: Sequence[ModelView], *, key: str) -> ModelView:
 
 def _label(model: ModelView) -> str:
     when = datetime.fromtimestamp(model.created_at).strftime("%d %b %Y %H:%M")
-    return f"{plain(model.name)} · {when}"
+    return f"{model.name} · {when}"

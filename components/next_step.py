@@ -13,15 +13,17 @@ def next_step(pipeline: Pipeline, *, key: str) -> None:
         if pipeline.verdict:
             st.markdown(f":material/balance: **{t('Newest verdict')}**")
             st.markdown(plain(pipeline.verdict))
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            with st.container(width="stretch", gap="xxsmall"):
-                st.caption(t("Next step"))
-                st.markdown(f"#### {title}")
-                st.markdown(text)
+        said, button = st.columns([3, 1], vertical_alignment="center")
+        with said, st.container(gap="xxsmall"):
+            st.markdown(f":small[:gray[{t('Next step')}]]")
+            st.markdown(f"#### {title}")
+            st.markdown(text)
+        with button, st.container(horizontal_alignment="right"):
             if st.button(
                 label, type="primary", key=f"{key}_go", icon=":material/arrow_forward:", icon_position="right"
             ):
-                st.switch_page(f"../pages/{page}.py")
+                kept = {"project": st.query_params["project"]} if "project" in st.query_params else {}
+                st.switch_page(f"../pages/{page}.py", query_params=kept)
 
 
 def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:

@@ -24,7 +24,7 @@ class Step:
 def pipeline_strip(pipeline: Pipeline, *, key: str) -> None:
     """One card for each step; the step in turn carries the accent, the steps done a tick."""
     kept = {"project": st.query_params["project"]} if "project" in st.query_params else {}
-    with st.grid(6, min_column_width=150, key=key):
+    with st.grid(6, min_column_width=130, key=key):
         for step in _steps(pipeline):
             _card(step, kept, in_turn=pipeline.next_step in step.turns)
 
@@ -37,7 +37,7 @@ def _card(step: Step, kept: dict[str, str], *, in_turn: bool) -> None:
             title = f":gray[:material/{'check_circle' if step.number else step.icon}: {step.title}]"
         st.markdown(title)
         st.markdown(f"### {step.number:,}")
-        st.caption(step.detail)
+        st.markdown(f":small[:gray[{step.detail}]]")
         st.space("stretch")
         st.page_link(
             f"../pages/{step.page}.py",
@@ -50,6 +50,8 @@ def _card(step: Step, kept: dict[str, str], *, in_turn: bool) -> None:
 
 def _steps(pipeline: Pipeline) -> list[Step]:
     counts, turn = pipeline.counts, NextStep
+    tested = tn("{num} for testing", "{num} for testing", counts.num_test_only)
+    aside = tn("{num} set aside", "{num} set aside", counts.num_aside)
     return [
         Step(
             t("Documents"), "library_books", counts.num_documents,
@@ -57,7 +59,7 @@ def _steps(pipeline: Pipeline) -> list[Step]:
         ),
         Step(
             t("Questions"), "edit_note", counts.num_pairs,
-            tn("{num} set aside", "{num} set aside", counts.num_aside), "generate", t("Write"), (turn.WRITE_QUESTIONS,),
+            tested if counts.num_test_only else aside, "generate", t("Write"), (turn.WRITE_QUESTIONS,),
         ),
         Step(
             t("Accepted"), "fact_check", counts.num_accepted,
@@ -74,6 +76,6 @@ def _steps(pipeline: Pipeline) -> list[Step]:
         ),
         Step(
             t("Comparisons"), "balance", counts.num_comparisons,
-            t("base against tuned"), "compare", t("Compare"), (turn.COMPARE, turn.TRY),
+            t("base and tuned"), "compare", t("Compare"), (turn.COMPARE, turn.TRY),
         ),
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from components.text import plain, t
+from components.text import t
 from finetune_core.workspace import playground
 from finetune_core.workspace.playground import Contender
 
@@ -19,9 +19,9 @@ def playground_models(project_id: str, *, key: str) -> list[Contender]:
 
     def name(contender_id: str) -> str:
         shown = known[contender_id]
-        tuned = sum(other.name == shown.name for other in known.values()) > 1
+        is_ambiguous = sum(other.name == shown.name for other in known.values()) > 1
         label = shown.name if shown.base_id else t("{name} (base)", name=shown.name)
-        return plain(f"{label} · {contender_id[:6]}" if tuned else label)
+        return f"{label} · {contender_id[:6]}" if is_ambiguous else label
 
     left, right = st.columns(2)
     with right:

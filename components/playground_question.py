@@ -27,7 +27,6 @@ def playground_question(project_id: str, *, key: str) -> tuple[str, int]:
             max_chars=playground.MAX_QUESTION_CHARACTERS,
             placeholder=t("Ask something your documents answer"),
         )
-        num_passages = st.selectbox(t("Passages"), [3, 5, 10, 20], index=1, key=f"{key}.k", width=110)
         st.form_submit_button(t("Ask"), type="primary", icon=":material/search:", on_click=take_typed)
     if examples:
         st.pills(
@@ -37,4 +36,5 @@ def playground_question(project_id: str, *, key: str) -> tuple[str, int]:
             key=chosen,
             on_change=take_example,
         )
+    num_passages = st.segmented_control(t("Passages shown"), [3, 5, 10, 20], default=5, required=True, key=f"{key}.k")
     return st.session_state.get(asked, ""), num_passages

@@ -129,6 +129,7 @@ function draw(state) {
         make("div", { class: "actions" },
           button(state, "accept", labels.accept, "A", "primary"), button(state, "reject", labels.reject, "X", "refuse"),
           button(state, "edit", labels.edit, "E"), button(state, "skip", labels.skip, "S"), button(state, "undo", labels.undo, "U")),
+        make("button", { type: "button", class: "quiet", "data-action": "alike", onclick: () => act(state, "alike") }, labels.alike),
         make("p", { class: "hint" }, labels.hint)),
       make("div", { class: "passages" }, ...card.passages.map((one, index) => passage(state, card, one, index === 0)))),
   );
@@ -157,6 +158,7 @@ function act(state, action) {
   state.problem = "";
   const sent = { n: ++state.number, action };
   if (action === "undo") state.cards = [];
+  else if (action === "alike") sent.id = card.id;
   else {
     Object.assign(sent, { id: card.id, seq: card.seq, version: card.version });
     if (action !== "skip") Object.assign(sent, { question: state.question.value, answer: state.answer.value });
@@ -178,10 +180,10 @@ function settle(state) {
       // What was typed comes back with the pair as it is now.
       writeDraft(state, sent, sent.question === undefined ? null : { question: sent.question, answer: sent.answer, version: sent.version });
       state.problem = failed.get(sent.n).message;
-    } else if (sent.id && sent.action !== "skip") writeDraft(state, sent, null);
+    } else if (sent.id && !["skip", "alike"].includes(sent.action)) writeDraft(state, sent, null);
   }
   state.outbox = state.outbox.filter((one) => one.n > data.acked);
-  const gone = new Set(state.outbox.map((one) => one.id));
+  const gone = new Set(state.outbox.filter((one) => one.action !== "alike").map((one) => one.id));
   state.cards = state.outbox.some((one) => one.action === "undo") ? [] : data.cards.filter((card) => !gone.has(card.id));
 }
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from components.review_alike import review_alike
 from components.text import t
-from finetune_core.errors import FinetuneError, StaleEditError
+from finetune_core.errors import FinetuneError
 from finetune_core.workspace import pairs
 from finetune_core.workspace.pairs import PairFilter, PairState, PairView
 
@@ -18,7 +19,7 @@ _component = st.components.v2.component(
     js=_HERE.with_suffix(".js").read_text(encoding="utf-8"),
     css=_HERE.with_suffix(".css").read_text(encoding="utf-8"),
 )
-_AHEAD = 4
+_AHEAD = 8
 """Pairs sent along: a fast reader presses again before the server has answered."""
 
 
@@ -26,9 +27,6 @@ _AHEAD = 4
 def review_card(project_id: str, chosen: PairFilter, *, key: str) -> None:
     """Draw the next pair of the filter; decisions, edits, skips and undos are written as the keys are pressed."""
     memory = _memory(project_id, chosen, key)
-    if not chosen.state:
-        # With any state shown, a decided pair still matches: only the place in the order leads on.
-        memory["ahead"] = True
     progress = pairs.progress(project_id, chosen)
     cards = pairs.upcoming(project_id, chosen, memory["after"], _AHEAD)
     if memory["first"]:
@@ -54,14 +52,17 @@ def review_card(project_id: str, chosen: PairFilter, *, key: str) -> None:
         },
         on_outbox_change=lambda: _work_through(project_id, chosen, key),
     )
+    if memory["alike"] and review_alike(project_id, memory["alike"], key=f"{key}_alike"):
+        memory["alike"] = ""
+        st.rerun(scope="fragment")
 
 
 def _memory(project_id: str, chosen: PairFilter, key: str) -> dict[str, Any]:
     """Where this session is under this filter: the place in the order, and what the browser was told."""
-    memory = st.session_state.setdefault(f"{key}_memory", {"acked": 0, "failed": [], "place": None})
+    memory = st.session_state.setdefault(f"{key}_memory", {"acked": 0, "failed": [], "place": None, "alike": ""})
     place = (project_id, chosen)
     if memory["place"] != place:
-        memory |= {"place": place, "after": 0, "first": "", "failed": []}
+        memory |= {"place": place, "after": 0, "first": "", "failed": [], "alike": ""}
     return memory
 
 
@@ -72,12 +73,9 @@ def _work_through(project_id: str, chosen: PairFilter, key: str) -> None:
     for sent in st.session_state[key].get("outbox") or []:
         if sent["n"] <= memory["acked"]:
             continue
-        memory["first"] = ""
+        memory |= {"first": "", "alike": ""}
         try:
             _do(project_id, sent, memory)
-        except StaleEditError as error:
-            memory["failed"].append({"n": sent["n"], "message": f"{error.message} {error.hint}"})
-            memory["first"] = sent.get("id", "")
         except FinetuneError as error:
             memory["failed"].append({"n": sent["n"], "message": f"{error.message} {error.hint}"})
             memory["first"] = sent.get("id", "")
@@ -88,6 +86,9 @@ def _do(project_id: str, sent: Mapping[str, Any], memory: dict[str, Any]) -> Non
     if sent["action"] == "undo":
         if back := pairs.undo(project_id):
             memory |= {"after": back[0].seq - 1, "first": back[0].id}
+        return
+    if sent["action"] == "alike":
+        memory |= {"alike": sent["id"], "first": sent["id"]}
         return
     if sent["action"] != "skip":
         state = PairState.ACCEPTED if sent["action"] == "accept" else PairState.REJECTED
@@ -154,7 +155,8 @@ def _labels() -> dict[str, str]:
     return {
         "accept": t("Accept"), "reject": t("Reject"), "edit": t("Edit"), "skip": t("Skip"), "undo": t("Undo"),
         "question": t("Question"), "answer": t("Answer"), "passage": t("Passage"), "evidence": t("The quote that answers"),
-        "quote": t("Quote"), "grade": t("grade"), "key": t("key"), "loading": t("Loading the next pair"),
+        "quote": t("Quote"), "grade": t("grade"), "key": t("key"), "alike": t("Reject all like this one…"),
+        "loading": t("Loading the next pair"),
         "draft": t("Edited, not saved yet: Accept or Ctrl+Enter saves it, Reject too."),
         "stale_draft": t("This pair was changed elsewhere since you typed; your text is in the boxes."),
         "hint": t("In a box: Ctrl+Enter accepts, Esc leaves the box, so that the keys work again."),

@@ -39,8 +39,7 @@ def _page_number(key: str, chosen: PairFilter) -> int:
     """The page the URL names, from 0; another filter starts at the first."""
     if st.session_state.setdefault(f"{key}_filter", chosen) != chosen:
         st.session_state[f"{key}_filter"] = chosen
-        st.session_state.pop("page", None)
-        st.query_params.pop("page", None)
+        st.session_state["page"] = 1
     wanted = st.session_state.get("page") or st.query_params.get("page", "1")
     return max(0, int(wanted) - 1) if str(wanted).isdecimal() else 0
 

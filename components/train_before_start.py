@@ -19,20 +19,19 @@ def train_before_start(project_id: str, dataset: DatasetView, recipe: str, confi
         st.subheader(t("Before you start"), anchor=False)
         with st.spinner(t("Estimating …")):
             estimate = _estimate(project_id, dataset.id, recipe, config.model_dump_json())
-        with st.container(horizontal=True, gap="medium"):
-            st.metric(t("Time"), t("about {time}", time=duration_text(estimate.seconds)))
-            st.metric(t("Memory"), size_text(estimate.memory_bytes))
-            st.metric(t("Disk"), size_text(estimate.disk_bytes))
-        st.caption(
-            t(
-                "{num} steps; the time comes from {basis}, and is less if the run stops early.",
-                num=f"{estimate.num_steps:,}",
-                basis=estimate.basis,
-            )
+        st.table(
+            {
+                t("Time"): t("about {time}", time=duration_text(estimate.seconds)),
+                t("Steps"): f"{estimate.num_steps:,}",
+                t("Memory"): size_text(estimate.memory_bytes),
+                t("Disk"): size_text(estimate.disk_bytes),
+            },
+            border="horizontal",
         )
+        st.caption(t("The time comes from {basis}, and is less if the run stops early.", basis=plain(estimate.basis)))
         _detectable(dataset.manifest)
         _leakage(dataset.manifest)
-        for warning in _warnings(estimate, dataset.manifest):
+        for warning in _warnings(estimate):
             st.warning(plain(warning), icon=":material/warning:")
 
 
@@ -65,13 +64,9 @@ def _leakage(manifest: dict[str, Any]) -> None:
         )
     else:
         st.markdown(t(":material/verified: No test question was found among the training questions."))
-    if sentences := leakage.get("sentences"):
-        with st.expander(t("Leakage report")):
-            for sentence in sentences:
-                st.markdown(f"- {plain(sentence)}")
 
 
-def _warnings(estimate: RunEstimate, manifest: dict[str, Any]) -> list[str]:
+def _warnings(estimate: RunEstimate) -> list[str]:
     free = psutil.virtual_memory().available
     found = list(estimate.warnings)
     if estimate.memory_bytes > free:
@@ -82,4 +77,4 @@ def _warnings(estimate: RunEstimate, manifest: dict[str, Any]) -> list[str]:
                 free=size_text(free),
             )
         )
-    return [*found, *manifest.get("warnings", [])]
+    return found

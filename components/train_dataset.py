@@ -4,7 +4,7 @@ import streamlit as st
 
 from components.dataset_card import dataset_card
 from components.dataset_freeze import dataset_freeze
-from components.text import plain, t
+from components.text import t
 from finetune_core.workspace import datasets
 from finetune_core.workspace.datasets import DatasetView
 
@@ -18,7 +18,7 @@ def train_dataset(project_id: str, *, key: str) -> DatasetView | None:
         return None
     if st.session_state.get(key) not in known:
         st.session_state.pop(key, None)
-    chosen = st.selectbox(t("Dataset"), list(known), key=key, format_func=plain, bind="query-params")
+    chosen = st.selectbox(t("Dataset"), list(known), key=key, bind="query-params")
     dataset_card(known[chosen], key=f"{key}_card")
     with st.expander(t("Freeze a new version"), icon=":material/ac_unit:"):
         dataset_freeze(project_id, key=f"{key}_freeze")

@@ -10,9 +10,10 @@ from components.server.gate import Gate
 from components.server.guards import Headers, HostCheck
 from components.server.metrics_route import metrics_route
 from components.server.plotly_file import provide_plotly
+from components.server.script_errors import on_script_error
 from components.server.upload_route import upload_route
 
-__all__ = ["SHELL", "middleware", "provide_plotly", "routes"]
+__all__ = ["SHELL", "middleware", "on_script_error", "provide_plotly", "routes"]
 
 SHELL = Path(__file__).resolve().parents[1] / "shell.py"
 
