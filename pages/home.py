@@ -4,31 +4,39 @@ import streamlit as st
 
 from components.demo_card import demo_card
 from components.guide import guide
+from components.job_card import job_card
 from components.next_step import next_step
 from components.pipeline_strip import pipeline_strip
 from components.project import chosen_project
 from components.project_dialogs import create_project
 from components.text import plain, t
-from finetune_core.workspace import pipeline
+from finetune_core.workspace import demo, pipeline
+from finetune_core.workspace.projects import Project
 
 
 def home() -> None:
     """Draw the page."""
-    project = chosen_project()
-    if project is None:
-        _welcome()
+    if project := chosen_project():
+        _way(project)
     else:
-        st.title(plain(project.name), anchor=False)
-        st.markdown(t("From your documents to a model that is proven better, step by step."))
-        now = pipeline.look(project.id)
-        next_step(now, key="next")
-        pipeline_strip(now, key="way")
-        if not now.counts.num_documents:
-            demo_card(project.id, key="demo")
+        _welcome()
     st.space("small")
     st.header(t("What should I tune?"), anchor=False)
     st.markdown(t("Ten parts of a RAG system can learn from examples. Tune the one that fails, and no other."))
     guide(key="guide")
+
+
+def _way(project: Project) -> None:
+    st.title(plain(project.name), anchor=False)
+    st.markdown(t("From your documents to a tuned model and an honest verdict, step by step."))
+    now = pipeline.look(project.id)
+    if loading := demo.loading_job(project.id):
+        job_card(loading, key="demo_job", show_log=False)
+    else:
+        next_step(now, key="next")
+    pipeline_strip(now, key="way")
+    if not now.counts.num_documents and not loading:
+        demo_card(project.id, key="demo")
 
 
 def _welcome() -> None:

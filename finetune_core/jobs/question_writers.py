@@ -135,12 +135,16 @@ def plan(connection: Connection, project_id: str, params: GenerationParams, writ
 
 
 def sampled_passages(connection: Connection, project_id: str, params: GenerationParams) -> list[Passage]:
-    """The chunks to ask about: included, long enough, of documents that are not held out, spread evenly over those."""
+    """The chunks to ask about, spread evenly over documents.
+
+    Included, long enough, in no held-out document, and no near-duplicate: the answer to a question about one of two
+    passages that say the same would stand in both.
+    """
     held_out = documents.held_out_documents(connection, project_id)
     eligible = [
         chunk.passage
         for chunk in documents.included_chunks(connection, project_id)
-        if chunk.document_id not in held_out and len(chunk.text) >= MIN_CHARS
+        if chunk.document_id not in held_out and not chunk.near_duplicate_of and len(chunk.text) >= MIN_CHARS
     ]
     if not eligible:
         raise CorpusError(

@@ -7,6 +7,7 @@ from typing import Any
 
 from finetune_core.corpus.demo import questions, reserved_topics, topics
 from finetune_core.errors import JobError
+from finetune_core.storage.pairs import PairState
 from finetune_core.workspace import comparisons, datasets, generation, jobs, projects, runs
 from finetune_core.workspace.comparisons import ComparisonView
 from finetune_core.workspace.jobs import JobState, JobView
@@ -15,8 +16,10 @@ from finetune_core.workspace.projects import Project
 PROJECT_NAME = "Demo"
 CHUNK_TOKENS = 128
 OVERLAP_TOKENS = 16
-NUM_QUESTIONS = 430
-"""One for each chunk of the sample. A tenth goes to validation, so that at most 400 are left to train on."""
+NUM_PAIRS = 430
+"""At most so many are written, filters passed. A tenth goes to validation, so that at most 400 are left to train on."""
+MAX_ROUNDS = 4 if generation.DEFAULT_GENERATOR == "extractive" else 1
+"""How often to ask for what filters set aside; a model takes too long to be asked twice."""
 RECIPE = "embedding"
 SETTINGS = {"max_tokens": 128}
 
@@ -79,10 +82,7 @@ def whole_job(name: str, told: Told) -> Outcome:
     known = next((project for project in projects.listing() if project.name == name.strip()), None)
     project = known or new_project(name)
     _finished(load(project.id), "Loading the demo", told)
-    params = generation.params_from(
-        {"generator": generation.DEFAULT_GENERATOR, "num_chunks": NUM_QUESTIONS, "questions_per_chunk": 1}
-    )
-    _finished(generation.start(project.id, params), "Writing questions", told)
+    _write_questions(project.id, told)
     dataset = _frozen(project.id, told)
     run_id = _trained(project.id, dataset.id, told)
     launched = comparisons.launch(project.id, dataset.id, [run_id])
@@ -91,6 +91,27 @@ def whole_job(name: str, told: Told) -> Outcome:
     comparison = comparisons.get(project.id, launched.comparison_id)
     num_train = dataset.num_examples["train"]
     return Outcome(project, dataset.name, num_train, run_id, comparison, time.monotonic() - began)
+
+
+def _write_questions(project_id: str, told: Told) -> None:
+    """A question for each chunk of a sample, which grows by what the filters set aside; then second ones for the first."""
+    num_chunks, per_chunk = NUM_PAIRS, 1
+    for _ in range(MAX_ROUNDS):
+        params = generation.params_from(
+            {
+                "generator": generation.DEFAULT_GENERATOR,
+                "num_chunks": num_chunks,
+                "questions_per_chunk": per_chunk,
+            }
+        )
+        _finished(generation.start(project_id, params), "Writing questions", told)
+        num_short = NUM_PAIRS - generation.counts(project_id).num_pairs[PairState.PENDING]
+        if num_short <= NUM_PAIRS // 20:
+            return
+        if generation.estimate(project_id, params).num_chunks < num_chunks:
+            num_chunks, per_chunk = num_short, per_chunk + 1
+        else:
+            num_chunks += num_short
 
 
 def _frozen(project_id: str, told: Told) -> datasets.DatasetView:
