@@ -53,4 +53,6 @@ def _add(project_id: str, chunk_id: str, key: str) -> None:
     except FinetuneError as error:
         state[f"{key}_problem"] = (error.message, error.hint)
         return
-    state |= {f"{key}_done": True, f"{key}_question": "", f"{key}_evidence": "", f"{key}_answer": ""}
+    state[f"{key}_done"] = True
+    for name in ("question", "evidence", "answer"):
+        state[f"{key}_{name}"] = ""

@@ -52,4 +52,9 @@ def register(app: typer.Typer) -> None:
         view = datasets.get(found, result["id"])
         sizes = ", ".join(f"{num:,} {part}" for part, num in view.num_examples.items())
         said = [f"{view.name} ({view.id}): {sizes}; split by {view.manifest['split_rule']}."]
+        if (gain := view.manifest["smallest_detectable_gain"]) is not None:
+            base = view.manifest["base"]
+            said.append(
+                f"{base['model']} reaches nDCG@10 {base['test_ndcg']:.3f}; a gain of {gain:.3f} or more would show."
+            )
         emit(view, as_json, "\n".join(said + view.manifest["leakage"]["sentences"] + view.manifest["warnings"]))

@@ -94,11 +94,14 @@ def _by_document(
 
 
 def _filled(groups: Sequence[str], sizes: Counter[str], wanted: int) -> list[str]:
-    """Groups in order until `wanted` examples are reached, skipping those that would overshoot by far; at least one."""
+    """Groups in order until `wanted` examples are reached, skipping those that would overshoot by far.
+
+    At least one, and never more than half of them, so that one huge document does not push all others out of training.
+    """
     chosen: list[str] = []
     num = 0
     for group in groups:
-        if num >= wanted or len(chosen) == len(groups) - 1:
+        if num >= wanted or len(chosen) == len(groups) // 2:
             break
         if num + sizes[group] <= max(OVERSHOOT * wanted, wanted + 1):
             chosen.append(group)

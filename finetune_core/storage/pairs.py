@@ -109,7 +109,10 @@ def insert(connection: Connection, project_id: str, pairs: Iterable[NewPair]) ->
     num_inserted = 0
     for some in portions(pairs):
         known = existing_ids(connection, project_id, [new.id for new in some])
-        fresh = {new.id: new for new in some if new.id not in known}
+        fresh: dict[str, NewPair] = {}
+        for new in some:
+            if new.id not in known:
+                fresh.setdefault(new.id, new)
         if fresh:
             connection.execute(insert_into(pair), [_row(project_id, new) for new in fresh.values()])
             connection.execute(

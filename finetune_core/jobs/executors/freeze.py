@@ -30,6 +30,19 @@ class Params(BaseModel):
         return name
 
 
+class _Within:
+    """The same run, whose progress from 0 to 1 is shown as a part of the whole."""
+
+    def __init__(self, run: JobRun, low: float, high: float) -> None:
+        self._run, self._low, self._high = run, low, high
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._run, name)
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        self._run.progress(self._low + fraction * (self._high - self._low), message)
+
+
 def execute(run: JobRun, params: Params) -> dict[str, Any]:
     """Freeze the version; the result is `id`, `name`, `hash`, `is_new` and the manifest.
 
@@ -127,8 +140,8 @@ def _base(run: JobRun, params: Params, split: Split[QueryPassages]) -> tuple[dic
     try:
         retriever = DenseRetriever("base", CachedEmbedder(LocalEmbedder(model), run.cache))
         run.progress(0.3, f"Measuring {model} before training")
-        test = evaluate_retrieval(retriever, split.test, run)
-        validation = evaluate_retrieval(retriever, split.validation, run)
+        test = evaluate_retrieval(retriever, split.test, _Within(run, 0.3, 0.7))
+        validation = evaluate_retrieval(retriever, split.validation, _Within(run, 0.7, 0.95))
     except FinetuneError as error:
         run.say(f"The base model could not be measured: {error.message} {error.hint}")
         return {"model": model, "note": f"{error.message} {error.hint}"}, None
