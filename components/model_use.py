@@ -24,7 +24,7 @@ def model_use(model: ModelView, *, key: str) -> None:
         snippets = models.snippets(model.id, at)
         for tab, snippet in zip(st.tabs([snippet.framework for snippet in snippets]), snippets, strict=True):
             with tab:
-                st.code(snippet.code, language="python")
+                st.code(snippet.code, language="python", wrap_lines=True)
         st.caption(t("None of this needs Ayar."))
 
 
