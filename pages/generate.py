@@ -18,7 +18,7 @@ from finetune_core.workspace import generation
 @shown_errors()
 def page() -> None:
     """Draw the page."""
-    st.title(t("Generate"), anchor=False)
+    st.title(t("Questions"), anchor=False)
     project = current_project()
     if not generation.num_chunks(project.id):
         empty_state(

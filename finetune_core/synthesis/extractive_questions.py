@@ -1,15 +1,15 @@
-"""Questions without any model: a sentence of the passage is turned round into what a person would have asked.
+"""Questions without any model: headings, key phrases and sentences of a passage turned into what a person would ask.
 
-Four ways, taken in turns so that a chunk's questions differ: a rule turns a statement into its question ("You must wear
-a mask" into "Do I have to wear a mask?"), the heading becomes a question, key phrases (YAKE: Campos et al., "YAKE!
-Keyword extraction from single documents using multiple local features", Information Sciences 509, 2020) become one, or
-they stand alone like words typed into a search box. The rules know English; other languages get the search words.
+In this order, which was measured (`tests/benchmarks/generators.py`): the heading as a question, the heading within its
+document's topic, key phrases (YAKE: Campos et al., "YAKE! Keyword extraction from single documents using multiple local
+features", Information Sciences 509, 2020), and statements turned round by rules ("You must wear a mask" into "Do I have
+to wear a mask?"). The rules know English; other languages get headings and search words.
 """
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain
 
 from finetune_core.providers.chat import Checkpoint
 from finetune_core.records import Passage, content_id
@@ -63,17 +63,16 @@ def extracts(passage: Passage, language: str, num: int) -> list[Extract]:
         return []
     phrases = _key_phrases(passage, language)
     if language == "English":
-        ways = [_turned(statements), _from_heading(passage, phrases, statements), _asked(phrases, statements)]
+        ways = [_from_heading(passage, phrases, statements), _turned(statements), _asked(phrases, statements)]
     else:
         ways = [_search_words(passage, phrases, statements)]
     found: dict[str, Extract] = {}
-    for round_ in zip_longest(*ways):
-        for extract in round_:
-            if extract is not None and MIN_WORDS <= len(extract.question.split()) <= MAX_WORDS + 4:
-                found.setdefault(extract.question.casefold(), extract)
+    for extract in chain.from_iterable(ways):
+        if MIN_WORDS <= len(extract.question.split()) <= MAX_WORDS + 4:
+            found.setdefault(extract.question.casefold(), extract)
         if len(found) >= num:
             break
-    return list(found.values())[:num]
+    return list(found.values())
 
 
 def _turned(statements: Sequence[str]) -> Iterator[Extract]:
@@ -155,8 +154,7 @@ def _definition(statement: str) -> str:
         "those",
     ):
         return ""
-    subject = match.group(1)
-    subject = subject if subject[:2].isupper() else subject[0].lower() + subject[1:]
+    subject = _lower_first(match.group(1))
     return f"What {'is' if match.group(2) == 'means' else match.group(2)} {subject}?"
 
 
@@ -164,18 +162,34 @@ _RULES: tuple[Callable[[str], str], ...] = (_condition, _permission, _instructio
 
 
 def _from_heading(passage: Passage, phrases: Sequence[str], statements: Sequence[str]) -> Iterator[Extract]:
-    """The heading, asked for; its own words where it is a question already."""
-    heading = _NUMBERING.sub("", passage.title.rsplit(" > ", 1)[-1]).strip(" .:")
-    topic = _NUMBERING.sub("", passage.title.split(" > ", 1)[0]).strip(" .:") if " > " in passage.title else ""
+    """The heading, asked for, alone and within its document's topic."""
+    parts = [_NUMBERING.sub("", part).strip(" .:") for part in passage.title.split(" > ")]
+    heading, topic = parts[-1], parts[0] if len(parts) > 1 else ""
     if not heading:
         return
     evidence = _nearest([*heading.split(), *phrases[:2]], statements)
+    yield Extract(_heading_question(heading), evidence)
+    if topic:
+        short_topic = " ".join(_CLAUSE_END.sub("", topic).split()[:10])
+        yield Extract(f"{_heading_question(heading).rstrip('?')} ({_lower_first(short_topic)})?", evidence)
+
+
+def _heading_question(heading: str) -> str:
+    """What a person asks who needs the section under `heading`."""
+    first, _, rest = heading.partition(" ")
+    lowered = first.lower()
+    flipped = _flipped(_lower_first(heading))
     if heading.endswith("?"):
-        yield Extract(_flipped(heading), evidence)
-    else:
-        yield Extract(f"What should I know about {_lower_first(heading)}?", evidence)
-    if topic and len(topic.split()) <= 10:
-        yield Extract(f"What is said about {_lower_first(heading).rstrip('?')} in {_lower_first(topic)}?", evidence)
+        return _flipped(heading)
+    if lowered in ("if", "when") and not rest.startswith("to "):
+        return f"What should I do {flipped}?"
+    if lowered in ("how", "when", "where", "what") and rest.startswith("to "):
+        return f"{first.capitalize()} {'do' if lowered == 'how' else 'should'} I {_flipped(rest[3:])}?"
+    if lowered in ("who", "what", "which", "why"):
+        return f"{_flipped(heading)}?"
+    if lowered in _IMPERATIVES and rest:
+        return f"How do I {flipped}?"
+    return f"What should I know about {flipped}?"
 
 
 def _asked(phrases: Sequence[str], statements: Sequence[str]) -> Iterator[Extract]:
@@ -202,7 +216,9 @@ def _search_words(passage: Passage, phrases: Sequence[str], statements: Sequence
 
 
 def _lower_first(text: str) -> str:
-    return text if text[:2].isupper() or text[:2] == "I " else text[:1].lower() + text[1:]
+    """The text with a small first letter, unless it starts with "I" or with an abbreviation."""
+    is_name = text[:2].isupper() and text[:2].isalpha()
+    return text if is_name or text.startswith("I ") else text[:1].lower() + text[1:]
 
 
 def _nearest(words: Sequence[str], statements: Sequence[str]) -> str:
@@ -222,9 +238,7 @@ def _key_phrases(passage: Passage, language: str) -> list[str]:
     import yake
 
     extractor = yake.KeywordExtractor(lan=_YAKE_LANGUAGES.get(language, "en"), n=3, dedupLim=0.7, top=12)
-    return [
-        phrase.casefold() if phrase.istitle() else phrase for phrase, _ in extractor.extract_keywords(passage.full_text)
-    ]
+    return [phrase.casefold() if phrase.istitle() else phrase for phrase, _ in extractor.extract_keywords(passage.text)]
 
 
 class ExtractiveQuestions:
