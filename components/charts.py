@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 _LIGHT = {
     "tuned": "#0B7F7F", "base": "#8A9794", "floor": "#C8772E", "other": "#7A5BB5",
-    "better": "#2E8B57", "worse": "#C2413B", "undecided": "#8A9794", "text": "#1C2624", "grid": "#E2DED3",
+    "better": "#2E8B57", "worse": "#C2413B", "undecided": "#8A9794", "text": "#0E1614", "grid": "#E2DED3",
 }  # fmt: skip
 _DARK = {
     "tuned": "#43C6BD", "base": "#8FA09C", "floor": "#E9A566", "other": "#B79CE8",

@@ -1,5 +1,6 @@
 """A project with something of everything, written straight into the tables: what a page finds after a finished run."""
 
+import dataclasses
 import json
 import math
 import time
@@ -85,12 +86,14 @@ def _pairs(connection: Connection, project_id: str, num_pairs: int) -> None:
 
 
 def _dataset(connection: Connection, project_id: str, name: str) -> None:
+    from finetune_core.evaluation.leakage import LeakageReport
     from finetune_core.storage import datasets
 
+    leakage = dataclasses.asdict(LeakageReport()) | {"sentences": ["No question is in two parts."]}
     manifest = {
         "name": "v1", "hash": DATASET_ID, "num_train": 20, "num_validation": 6, "num_test": 10,
         "num_groups": {"train": 4, "validation": 1, "test": 1}, "num_searched": {"train": 18, "validation": 18, "test": 18},
-        "num_never_reviewed": 3, "seed": 0, "split_rule": "by document", "leakage": {}, "warnings": [],
+        "num_never_reviewed": 3, "seed": 0, "split_rule": "document", "leakage": leakage, "warnings": [],
         "base": {"model": "bundled/all-MiniLM-L6-v2", "validation_ndcg": 0.55, "test_ndcg": 0.57},
         "smallest_detectable_gain": 0.04,
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """A real dashboard and a real browser: headless Chromium on a server with a home of its own."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,14 @@ def settle(page: Page) -> None:
     """Wait until the page has a heading and its script has ended."""
     page.wait_for_selector("h1, h2, h3", timeout=30_000)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
+
+
+def until(page: Page, condition: str, timeout_s: float = 20.0) -> None:
+    """Wait until a JavaScript expression is true. Playwright's own waiting evaluates text, which our policy forbids."""
+    end = time.monotonic() + timeout_s
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"not within {timeout_s} s: {condition}"
+        page.wait_for_timeout(100)
 
 
 def accessibility_problems(page: Page, *, allowed: frozenset[str] = frozenset()) -> list[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from finetune_core.storage import database, tables
 from tests import filled_project
-from tests.browser.conftest import accessibility_problems, screenshot, settle
+from tests.browser.conftest import accessibility_problems, screenshot, settle, until
 from tests.dashboard_server import ROOT, Dashboard, dashboard
 
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -61,20 +61,21 @@ def test_projects_are_made_renamed_and_deleted(server: Dashboard, open_tab: Open
     menu = page.get_by_role("button", name="Manage")
     menu.click()
     page.get_by_text("New project", exact=True).click()
-    page.get_by_label("Name").fill("Second house")
-    page.get_by_role("button", name="Create", exact=True).click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_test_id("stSidebar").get_by_text("Second house")).to_be_visible()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("Second house")
+    dialog.get_by_role("button", name="Create", exact=True).click()
+    expect(dialog).to_be_hidden()
+    picker = page.get_by_role("combobox", name="Project")
+    expect(picker).to_have_value("Second house")
     menu.click()
     page.get_by_text("Delete project", exact=True).click()
-    dialog = page.get_by_role("dialog")
     dialog.get_by_label("confirm").fill("Handbook")
     dialog.get_by_role("button", name="Delete for good").click()
     expect(dialog.get_by_text("nothing was deleted")).to_be_visible()
     dialog.get_by_label("confirm").fill("Second house")
     dialog.get_by_role("button", name="Delete for good").click()
     expect(dialog).to_be_hidden()
-    expect(page.get_by_test_id("stSidebar").get_by_text("Second house")).to_be_hidden()
+    expect(picker).to_have_value("Handbook")
 
 
 def test_a_live_chart_grows_without_losing_the_zoom(
@@ -82,7 +83,7 @@ def test_a_live_chart_grows_without_losing_the_zoom(
 ) -> None:
     monkeypatch.setenv("AYAR_HOME", str(server.home))
     page = open_tab(f"{server.url}/runs?run={filled_project.LIVE_RUN_ID}")
-    page.wait_for_function("document.querySelectorAll('.ayar-plot .scatterlayer .trace').length >= 4", timeout=20_000)
+    until(page, "document.querySelectorAll('.ayar-plot .scatterlayer .trace').length >= 4")
     page.evaluate(
         "() => { const plots = [...document.querySelectorAll('.ayar-plot')];"
         " window.watched = plots.find(p => p.data.length && p.layout.title.text === 'Training loss');"
@@ -102,14 +103,14 @@ def test_a_live_chart_grows_without_losing_the_zoom(
     ]
     with database.writing() as connection:
         connection.execute(insert(tables.metric), rows)
-    page.wait_for_function("Math.max(...window.watched.data.at(-1).x) === 1010", timeout=10_000)
+    until(page, "Math.max(...window.watched.data.at(-1).x) === 1010")
     assert page.evaluate("window.watched.layout.xaxis.range") == [10, 20]
     assert page.evaluate("window.node.isConnected && window.node === window.watched.querySelector('.main-svg')")
 
 
 def test_pages_stop_asking_once_a_run_has_ended(server: Dashboard, open_tab: OpenTab) -> None:
     page = open_tab(f"{server.url}/runs?run={filled_project.RUN_ID}")
-    page.wait_for_function("document.querySelectorAll('.ayar-plot .scatterlayer .trace').length >= 4", timeout=20_000)
+    until(page, "document.querySelectorAll('.ayar-plot .scatterlayer .trace').length >= 4")
     page.wait_for_timeout(1500)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

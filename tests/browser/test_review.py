@@ -1,0 +1,103 @@
+"""Reviewing by keyboard in a real browser: the right pair, nothing lost, nothing run."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from finetune_core.workspace import pairs
+from finetune_core.workspace.pairs import PairFilter, PairState
+from tests import filled_project
+from tests.browser.conftest import accessibility_problems, screenshot
+from tests.dashboard_server import Dashboard, dashboard
+
+OpenTab = Callable[..., Page]
+
+
+@pytest.fixture
+def reviewed(home: Path) -> Iterator[tuple[Dashboard, str]]:
+    """A dashboard over a project with 40 pending pairs, in this process's own home as well."""
+    project_id = filled_project.fill("Handbook", num_pairs=40)
+    pairs.decide_all(project_id, PairFilter(), PairState.PENDING)
+    with dashboard(home) as running:
+        yield running, project_id
+
+
+def question(page: Page) -> str:
+    return page.locator("textarea[data-field=question]").input_value()
+
+
+def open_review(open_tab: OpenTab, server: Dashboard, **options: object) -> Page:
+    page = open_tab(f"{server.url}/review", **options)
+    page.wait_for_selector("textarea[data-field=question]", timeout=30_000)
+    return page
+
+
+def states(project_id: str) -> dict[str, str]:
+    return {one.id: one.state.value for one in pairs.page(project_id, PairFilter(), 0, 100)[0]}
+
+
+def test_ten_fast_presses_decide_the_pairs_that_were_shown(reviewed: tuple[Dashboard, str], open_tab: OpenTab) -> None:
+    server, project_id = reviewed
+    page = open_review(open_tab, server)
+    shown = []
+    for number in range(10):
+        shown.append((question(page).split("?")[0], "accepted" if number % 3 else "rejected"))
+        page.keyboard.press("a" if number % 3 else "x")
+    page.wait_for_timeout(2000)
+    found = {one.question.split("?")[0]: one.state.value for one in pairs.page(project_id, PairFilter(), 0, 100)[0]}
+    assert [(text, found[text]) for text, _ in shown] == shown
+    assert sum(state != "pending" for state in found.values()) == 10
+    page.keyboard.press("u")
+    page.wait_for_timeout(1500)
+    assert question(page).startswith(shown[-1][0])
+    assert sum(state != "pending" for state in states(project_id).values()) == 9
+    screenshot(page, "review-light-1366")
+
+
+def test_typed_text_survives_a_reload_and_is_saved_with_the_decision(
+    reviewed: tuple[Dashboard, str], open_tab: OpenTab
+) -> None:
+    server, project_id = reviewed
+    page = open_review(open_tab, server)
+    page.keyboard.press("e")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Any axe, really?")  # holds the letters of every key
+    page.reload()
+    page.wait_for_selector("textarea[data-field=question]", timeout=30_000)
+    assert question(page) == "Any axe, really?"
+    page.locator("textarea[data-field=question]").focus()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_timeout(2000)
+    first = pairs.page(project_id, PairFilter(), 0, 1)[0][0]
+    assert (first.question, first.state) == ("Any axe, really?", PairState.ACCEPTED)
+
+
+def test_a_second_tab_is_told_and_keeps_its_words(reviewed: tuple[Dashboard, str], open_tab: OpenTab) -> None:
+    server, project_id = reviewed
+    page = open_review(open_tab, server)
+    page.locator("textarea[data-field=answer]").fill("My words")
+    first = pairs.page(project_id, PairFilter(), 0, 1)[0][0]
+    pairs.decide(project_id, first.id, first.version, PairState.REJECTED, answer="Their words")
+    page.locator("[data-action=accept]").click()
+    expect(page.locator(".note")).to_contain_text("changed since you saw it", timeout=10_000)
+    assert page.locator("textarea[data-field=answer]").input_value() == "My words"
+    now = pairs.get(project_id, first.id).pair
+    assert (now.state, now.answer) == (PairState.REJECTED, "Their words")
+    page.locator("[data-action=accept]").click()
+    page.wait_for_timeout(2000)
+    now = pairs.get(project_id, first.id).pair
+    assert (now.state, now.answer) == (PairState.ACCEPTED, "My words")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1366, True), (390, False)])
+def test_it_reads_well_and_runs_nothing(
+    width: int, dark: bool, reviewed: tuple[Dashboard, str], open_tab: OpenTab
+) -> None:
+    page = open_review(open_tab, reviewed[0], width=width, dark=dark)
+    screenshot(page, f"review-{'dark' if dark else 'light'}-{width}")
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("mark").first.inner_text() == "A paragraph on topic"
+    assert not accessibility_problems(page)
