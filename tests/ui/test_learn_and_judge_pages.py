@@ -1,0 +1,178 @@
+"""What the Train, Playground and Models pages do when somebody uses them."""
+
+import pytest
+from sqlalchemy import insert, update
+
+from finetune_core.errors import ProviderError
+from finetune_core.storage import database, tables
+from finetune_core.workspace import jobs, models, playground, projects, runs
+from finetune_core.workspace.playground import Answer, FoundPassage
+from finetune_core.workspace.runs import MinedCounts, RunEstimate
+from tests import filled_project
+from tests.tuned_model import add_tuned_model
+from tests.ui.conftest import OpenPage
+
+
+@pytest.fixture
+def project_id(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A project with a dataset version; what a run takes is given, since its files are not there to be counted."""
+    estimate = RunEstimate(150, 2_000_000_000, 900_000_000, 12, "a probe of this machine's speed", ("Only 20 pairs.",))
+    monkeypatch.setattr(runs, "estimate", lambda *_: estimate)
+    return filled_project.fill()
+
+
+def _text(app) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.warning, *app.info])
+
+
+def test_train_says_what_a_run_takes_and_what_the_test_set_can_show(open_page: OpenPage, project_id: str) -> None:
+    app = open_page("train", project=project_id)
+    assert not app.exception
+    assert "gain of **0.040 nDCG@10**" in _text(app)
+    assert "model's 0.570" in _text(app)
+    assert "Only 20 pairs" in _text(app)
+    assert "about 2 min 30 s" in str(app.table[0].value)
+
+
+def test_start_pressed_twice_is_one_run_with_the_settings_shown(open_page: OpenPage, project_id: str) -> None:
+    app = open_page("train", project=project_id)
+    app.number_input(key="train.embedding.epochs").set_value(3)
+    app.run()
+    app.button(key="launch.start").click().run()
+    app.button(key="launch.start").click().run()
+    live = [run for run in runs.listing(project_id) if run.job.is_live]
+    assert len(live) == 1
+    assert (live[0].config["epochs"], live[0].config["base_model"]) == (3, "bundled/all-MiniLM-L6-v2")
+    assert "queued" in app.success[0].value
+    assert not app.info, "a person's own run is no other training"
+
+
+def test_a_setting_that_is_not_allowed_switches_the_button_off(open_page: OpenPage, project_id: str) -> None:
+    app = open_page("train", project=project_id)
+    app.text_input(key="train.embedding.matryoshka_dims").input("0").run()
+    assert app.button(key="launch.start").disabled
+    assert any("Matryoshka sizes must be 1 or more" in error.value for error in app.error)
+
+
+def test_another_training_is_named_before_one_queues_behind_it(open_page: OpenPage, project_id: str) -> None:
+    other = projects.create("Other").id
+    values = {"id": "busy", "project_id": other, "kind": "train", "title": "Tune the other", "heavy": True}
+    with database.writing() as connection:
+        connection.execute(insert(tables.job).values(**values, state="queued", params={}, created_at=1.0))
+    app = open_page("train", project=project_id)
+    assert "“Tune the other” is at work" in app.info[0].value
+
+
+def test_a_problem_at_the_launch_is_shown_with_its_hint(
+    open_page: OpenPage, project_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise ProviderError("The disk is full.", hint="Free some space.")
+
+    monkeypatch.setattr(runs, "launch", full)
+    app = open_page("train", project=project_id)
+    app.button(key="launch.start").click().run()
+    assert "The disk is full" in app.error[0].value
+    assert "Free some space" in app.error[0].value
+
+
+def test_hard_negatives_show_live_counts_or_the_job_that_finds_them(
+    open_page: OpenPage, project_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def counts(_project: str, _dataset: str, config: dict) -> MinedCounts | None:
+        seen.append(config["margin"])
+        return MinedCounts(20, int(20 * (1 - config["margin"])), 200, 90, {0.0: 20, 0.05: 19, 0.1: 18})
+
+    monkeypatch.setattr(runs, "mined_counts", counts)
+    app = open_page("train", project=project_id)
+    assert not seen, "nothing is counted while no hard negatives are wanted"
+    app.number_input(key="train.embedding.hard_negatives").set_value(2).run()
+    assert "19 of 20 questions have 2 hard negatives" in _text(app)
+    app.slider(key="train.embedding.margin").set_value(0.5).run()
+    assert "10 of 20 questions" in _text(app)
+    monkeypatch.setattr(runs, "mined_counts", lambda *_: None)
+    app.run()
+    app.button(key="train.negatives.mine").click().run()
+    assert [job.kind for job in jobs.listing(project_id, ("mine",))] == ["mine"]
+    assert not app.exception
+
+
+def _answer(name: str, *ids: str) -> Answer:
+    found = (FoundPassage(rank, key, 0.9 - rank / 10, "", f"text of {key}", "doc") for rank, key in enumerate(ids, 1))
+    return Answer(name, name, 0.02, 18, tuple(found))
+
+
+def test_playground_shows_both_models_with_what_moved(
+    open_page: OpenPage, project_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple] = []
+
+    def answer(project: str, ids: tuple, question: str, k: int, on_progress: object) -> list[Answer]:
+        asked.append((tuple(ids), question, k))
+        return [_answer("base", "a", "b", "c"), _answer("tuned", "b", "a", "d")]
+
+    monkeypatch.setattr(playground, "answer", answer)
+    app = open_page("playground", project=project_id)
+    app.text_input(key="playground.typed").input("Where is it?")
+    next(button for button in app.button if button.label == "Ask").click().run()
+    model = filled_project.MODEL_ID
+    assert asked == [((f"{model}/base", model), "Where is it?", 5)]
+    assert [text.value for text in app.text if text.value.startswith("text of")] == [
+        f"text of {key}" for key in ("a", "b", "c", "b", "a", "d")
+    ]
+    badges = [element.value for element in app.markdown if "badge" in element.value]
+    assert [badge for badge in badges if "arrow_upward" in badge and "1" in badge]
+    assert [badge for badge in badges if "arrow_downward" in badge]
+    assert [badge for badge in badges if "new" in badge]
+    app.run()
+    assert len(asked) == 1, "running the page again asks nothing again"
+
+
+def test_playground_shows_a_crash_and_asks_again(
+    open_page: OpenPage, project_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> list[Answer]:
+        raise ProviderError("The Playground's process ended before it had answered.", hint="Ask again.")
+
+    monkeypatch.setattr(playground, "answer", crash)
+    app = open_page("playground", project=project_id)
+    app.text_input(key="playground.typed").input("Where is it?")
+    next(button for button in app.button if button.label == "Ask").click().run()
+    assert "ended before" in app.error[0].value
+    monkeypatch.setattr(playground, "answer", lambda *_: [_answer("base", "a"), _answer("tuned", "a")])
+    next(button for button in app.button if button.label == "Ask").click().run()
+    assert not app.error
+    assert "text of a" in [text.value for text in app.text]
+
+
+def test_models_shows_facts_and_card_and_makes_a_zip(open_page: OpenPage) -> None:
+    project = projects.create("p").id
+    add_tuned_model(project)
+    app = open_page("models", project=project)
+    assert not app.exception
+    assert "Embedding model" in str(app.table[0].value)
+    app.session_state["part"] = "Use it"
+    app.run()
+    assert any("class TunedEmbedding(BaseEmbedding)" in code.value for code in app.code)
+    app.button(key="use.zip").click().run()
+    assert [job.params["model_id"] for job in jobs.listing(project, ("export",))] == ["m1"]
+    app.session_state["part"] = "Model card"
+    app.run()
+    assert any("# Tuned no. 1" in code.value for code in app.code)
+
+
+def test_a_model_is_deleted_only_after_the_box_is_ticked(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = filled_project.fill()
+    with database.writing() as connection:
+        connection.execute(update(tables.model).values(name="Old one"))
+    app = open_page("models", project=project)
+    app.button(key="delete.open").click().run()
+    next(button for button in app.button if button.label == "Delete for good").click().run()
+    assert models.listing(project)
+    app.button(key="delete.open").click().run()
+    app.checkbox[0].check()
+    next(button for button in app.button if button.label == "Delete for good").click().run()
+    assert models.listing(project) == []
+    assert not app.exception
