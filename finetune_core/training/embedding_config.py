@@ -38,7 +38,7 @@ class EmbeddingConfig(BaseModel):
         description="The model to start from: the bundled one, a name on the Hugging Face hub, or a folder.",
         min_length=1,
     )
-    epochs: int = Field(1, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
+    epochs: int = Field(3, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
     batch_size: int = Field(
         32,
         ge=2,

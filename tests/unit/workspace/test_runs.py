@@ -2,17 +2,25 @@
 
 import dataclasses
 import json
+import os
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from finetune_core.commands import build
 from finetune_core.errors import DatasetError, JobError, StorageError, TrainingError
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.storage import artefacts
+from finetune_core.providers.bundled import file_sha256
+from finetune_core.storage import artefacts, database
+from finetune_core.storage.tables import job
 from finetune_core.training import cost
 from finetune_core.workspace import jobs, models, projects, runs
 from tests.training_fixtures import TINY_CONFIG, Trained, add_finished_run, add_tiny_dataset
@@ -142,8 +150,6 @@ def test_mining_gives_live_counts_without_a_model(project: str, trained: Trained
 
 
 def test_workspace_functions_import_nothing_heavy() -> None:
-    import subprocess
-
     code = (
         "import sys; import finetune_core.workspace.runs; print([m for m in ('torch', 'pandas') if m in sys.modules])"
     )
@@ -155,3 +161,36 @@ def test_views_are_frozen(project: str, trained: Trained) -> None:
     run_id, _ = add_finished_run(project, add_tiny_dataset(project), trained)
     with pytest.raises(dataclasses.FrozenInstanceError):
         runs.get(run_id).name = "x"  # type: ignore[misc]
+
+
+def test_a_run_survives_the_death_of_its_worker(project: str, trained: Trained) -> None:
+    """SIGKILL to worker and job at once, as when the machine goes down; another worker ends it as if nothing was."""
+    run_id = runs.launch(project, add_tiny_dataset(project), "embedding", TINY_CONFIG)
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    command = [sys.executable, "-m", "finetune_core", "worker"]
+    worker = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        _until(lambda: len(jobs.metrics(run_id).get("loss", ())) >= 4)
+    finally:
+        children = psutil.Process(worker.pid).children(recursive=True)
+        for process in (psutil.Process(worker.pid), *children):
+            process.kill()
+        worker.wait()
+    assert runs.get(run_id).state is JobState.RUNNING
+    with database.writing() as connection:
+        connection.execute(update(job).values(lease_expires_at=0.0))  # instead of waiting for it
+    run_queued_here()
+    view = runs.get(run_id)
+    assert (view.state, view.job.attempt) == (JobState.DONE, 2)
+    assert view.best_step == trained.model.facts["best_step"]
+    assert view.best_value == pytest.approx(trained.model.facts["best_validation"], abs=1e-4)
+    manifest = artefacts.verify(models.folder(view.model_id))
+    assert manifest["files"]["model.safetensors"]["sha256"] == file_sha256(trained.model.folder / "model.safetensors")
+    assert [step for step, _ in jobs.metrics(run_id)["loss"]] == list(range(1, view.total_steps + 1))
+
+
+def _until(condition: Callable[[], bool], timeout_s: float = 240.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.02)
