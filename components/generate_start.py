@@ -16,7 +16,8 @@ def generate_start(project_id: str, values: Mapping[str, Any], *, key: str) -> N
     job = generation.latest_job(project_id)
     try:
         params = generation.params_from(values)
-        seen = generation.estimate(project_id, params)
+        counts = generation.counts(project_id)
+        seen = _estimate(project_id, params.model_dump_json(), generation.num_chunks(project_id), counts.num_written)
     except FinetuneError as error:
         show_error(error.message, error.hint)
         return
@@ -39,6 +40,12 @@ def generate_start(project_id: str, values: Mapping[str, Any], *, key: str) -> N
         )
         if problem := st.session_state.pop(f"{key}_problem", None):
             show_error(*problem)
+
+
+@st.cache_data(ttl=5, max_entries=50, show_spinner=False)
+def _estimate(project_id: str, params: str, num_chunks: int, num_written: int) -> generation.Estimate:
+    """The estimate, which reads every chunk; the last two arguments change when it would."""
+    return generation.estimate(project_id, generation.GenerationParams.model_validate_json(params))
 
 
 def _basis(seen: generation.Estimate) -> str:

@@ -61,11 +61,10 @@ def extracts(passage: Passage, language: str, num: int) -> list[Extract]:
     statements = [passage.text[start:end] for start, end in spans]
     if not statements:
         return []
-    phrases = _key_phrases(passage, language)
     if language == "English":
-        ways = [_from_heading(passage, phrases, statements), _turned(statements), _asked(phrases, statements)]
+        ways = [_from_heading(passage, statements), _turned(statements), _asked(passage, statements)]
     else:
-        ways = [_search_words(passage, phrases, statements)]
+        ways = [_search_words(passage, language, statements)]
     found: dict[str, Extract] = {}
     for extract in chain.from_iterable(ways):
         if MIN_WORDS <= len(extract.question.split()) <= MAX_WORDS + 4:
@@ -161,13 +160,13 @@ def _definition(statement: str) -> str:
 _RULES: tuple[Callable[[str], str], ...] = (_condition, _permission, _instruction, _definition)
 
 
-def _from_heading(passage: Passage, phrases: Sequence[str], statements: Sequence[str]) -> Iterator[Extract]:
+def _from_heading(passage: Passage, statements: Sequence[str]) -> Iterator[Extract]:
     """The heading, asked for, alone and within its document's topic."""
     parts = [_NUMBERING.sub("", part).strip(" .:") for part in passage.title.split(" > ")]
     heading, topic = parts[-1], parts[0] if len(parts) > 1 else ""
     if not heading:
         return
-    evidence = _nearest([*heading.split(), *phrases[:2]], statements)
+    evidence = _nearest(heading.split(), statements)
     yield Extract(_heading_question(heading), evidence)
     if topic:
         short_topic = " ".join(_CLAUSE_END.sub("", topic).split()[:10])
@@ -192,7 +191,7 @@ def _heading_question(heading: str) -> str:
     return f"What should I know about {flipped}?"
 
 
-def _asked(phrases: Sequence[str], statements: Sequence[str]) -> Iterator[Extract]:
+def _asked(passage: Passage, statements: Sequence[str]) -> Iterator[Extract]:
     """Key phrases in the frames that people put them in."""
     frames = (
         "What are the rules for {}?",
@@ -200,15 +199,16 @@ def _asked(phrases: Sequence[str], statements: Sequence[str]) -> Iterator[Extrac
         "What do I need to know about {}?",
         "Where can I find help with {}?",
     )
+    phrases = _key_phrases(passage, "English")
     for position in range(0, len(phrases) - 1, 2):
         first, second = phrases[position], phrases[position + 1]
         frame = frames[(position // 2) % len(frames)]
         yield Extract(frame.format(f"{first} and {second}"), _nearest([first, second], statements))
 
 
-def _search_words(passage: Passage, phrases: Sequence[str], statements: Sequence[str]) -> Iterator[Extract]:
+def _search_words(passage: Passage, language: str, statements: Sequence[str]) -> Iterator[Extract]:
     """Words as people type them into a search box."""
-    heading = passage.title.rsplit(" > ", 1)[-1]
+    heading, phrases = passage.title.rsplit(" > ", 1)[-1], _key_phrases(passage, language)
     for position in range(len(phrases) - 1):
         words = [phrases[position], phrases[position + 1]]
         lead = f"{heading} " if heading and position % 2 == 0 else ""
