@@ -4,18 +4,17 @@ import streamlit as st
 
 from components.errors import show_error, shown_errors
 from components.job_card import job_card
-from components.text import t
+from components.text import plain, t
 from finetune_core.errors import FinetuneError
 from finetune_core.workspace import datasets, jobs
 
 
 def dataset_freeze(project_id: str, *, key: str) -> str | None:
     """Draw the form, and the freeze that is under way; return the id of a version this session has just frozen, or None."""
-    counts = datasets.counts(project_id)
+    counts, suggested = datasets.counts(project_id), datasets.suggested_name(project_id)
+    name_key = f"{key}_name_{suggested}"  # once v1 is frozen, the box is a new one that says v2
     with st.form(f"{key}_form", border=True):
-        st.text_input(
-            t("Name of the version"), value=datasets.suggested_name(project_id), key=f"{key}_name", max_chars=120
-        )
+        st.text_input(t("Name of the version"), value=suggested, key=name_key, max_chars=120)
         st.caption(t("{num} accepted pairs are taken.", num=f"{counts.num_accepted:,}"))
         st.toggle(
             t("Also take the {num} pending pairs that passed the filters", num=f"{counts.num_pending:,}"),
@@ -28,7 +27,7 @@ def dataset_freeze(project_id: str, *, key: str) -> str | None:
             help=t("Documents are dealt to training, validation and test; the same seed deals them the same way."),
         )  # fmt: skip
         st.form_submit_button(
-            t("Freeze"), icon=":material/ac_unit:", type="primary", on_click=_freeze, args=(project_id, key)
+            t("Freeze"), icon=":material/ac_unit:", type="primary", on_click=_freeze, args=(project_id, key, name_key)
         )
     if problem := st.session_state.pop(f"{key}_problem", None):
         show_error(*problem)
@@ -43,16 +42,16 @@ def _under_way(key: str) -> str | None:
         job = job_card(job_id, key=f"{key}_progress", show_log=False)
         if job.state is jobs.JobState.DONE:
             if not job.result["is_new"]:
-                st.info(t("These pairs are frozen already, as {name}.", name=job.result["name"]))
+                st.info(t("These pairs are frozen already, as {name}.", name=plain(job.result["name"])))
             return str(job.result["id"])
     return None
 
 
-def _freeze(project_id: str, key: str) -> None:
+def _freeze(project_id: str, key: str, name_key: str) -> None:
     state = st.session_state
     try:
         state[f"{key}_job"] = datasets.freeze(
-            project_id, state[f"{key}_name"], include_pending=state[f"{key}_pending"], seed=int(state[f"{key}_seed"])
+            project_id, state[name_key], include_pending=state[f"{key}_pending"], seed=int(state[f"{key}_seed"])
         )
     except FinetuneError as error:
         state[f"{key}_problem"] = (error.message, error.hint)

@@ -156,7 +156,7 @@ function act(state, action) {
   if (state.outbox.some((sent) => sent.action === "undo")) return;
   if (action === "undo" ? !(state.data.can_undo || state.outbox.length) : !card) return;
   state.problem = "";
-  const sent = { n: ++state.number, action };
+  const sent = { n: ++state.number, session: state.data.session, action };
   if (action === "undo") state.cards = [];
   else if (action === "alike") sent.id = card.id;
   else {
@@ -175,6 +175,12 @@ function settle(state) {
   const { data } = state;
   const failed = new Map(data.failed.map((one) => [one.n, one]));
   state.problem = "";
+  if (state.outbox.some((one) => one.session !== data.session)) {
+    // The server was restarted and has not answered: say it again, but for an undo, which must not happen twice.
+    state.outbox = state.outbox.filter((one) => one.action !== "undo");
+    for (const one of state.outbox) one.session = data.session;
+    state.send("outbox", state.outbox);
+  }
   for (const sent of state.outbox.filter((one) => one.n <= data.acked)) {
     if (failed.has(sent.n)) {
       // What was typed comes back with the pair as it is now.

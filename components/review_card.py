@@ -1,11 +1,13 @@
 """One pair at a time, by single keys: the card, what comes next, how far it is."""
 
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from components.errors import shown_errors
 from components.review_alike import review_alike
 from components.text import t
 from finetune_core.errors import FinetuneError
@@ -27,39 +29,46 @@ _AHEAD = 8
 def review_card(project_id: str, chosen: PairFilter, *, key: str) -> None:
     """Draw the next pair of the filter; decisions, edits, skips and undos are written as the keys are pressed."""
     memory = _memory(project_id, chosen, key)
+    with shown_errors():
+        _component(
+            key=key,
+            data=_data(project_id, chosen, memory),
+            on_outbox_change=lambda: _work_through(project_id, chosen, key),
+        )
+    if memory["alike"] and review_alike(project_id, memory["alike"], key=f"{key}_alike"):
+        memory |= {"alike": "", "first": ""}
+        st.rerun(scope="fragment")
+
+
+def _data(project_id: str, chosen: PairFilter, memory: Mapping[str, Any]) -> dict[str, Any]:
+    """What the browser draws: the next pairs, how far the review is, and what became of its presses."""
     progress = pairs.progress(project_id, chosen)
     cards = pairs.upcoming(project_id, chosen, memory["after"], _AHEAD)
     if memory["first"]:
         first = pairs.get(project_id, memory["first"])
         cards = [first, *(card for card in cards if card.pair.id != first.pair.id)]
-    _component(
-        key=key,
-        data={
-            "project": project_id,
-            "filter": repr(chosen),
-            "acked": memory["acked"],
-            "failed": memory["failed"],
-            "cards": [_card(card) for card in cards],
-            "can_undo": progress.can_undo,
-            "done": progress.num_done,
-            "total": sum(progress.counts.values()) - progress.counts[PairState.ASIDE],
-            "progress": _progress_text(progress),
-            "pace": _pace_text(progress),
-            "empty": t(
-                "No pair is left under this filter. Undo brings the last one back; another filter shows others."
-            ),
-            "labels": _labels(),
-        },
-        on_outbox_change=lambda: _work_through(project_id, chosen, key),
-    )
-    if memory["alike"] and review_alike(project_id, memory["alike"], key=f"{key}_alike"):
-        memory["alike"] = ""
-        st.rerun(scope="fragment")
+    return {
+        "project": project_id,
+        "filter": repr(chosen),
+        "session": memory["session"],
+        "acked": memory["acked"],
+        "failed": memory["failed"],
+        "cards": [_card(card) for card in cards],
+        "can_undo": progress.can_undo,
+        "done": progress.num_done,
+        "total": progress.num_done + progress.counts[PairState.PENDING],
+        "progress": _progress_text(progress),
+        "pace": _pace_text(progress),
+        "empty": t("No pair is left under this filter. Undo brings the last one back; another filter shows others."),
+        "labels": _labels(),
+    }
 
 
 def _memory(project_id: str, chosen: PairFilter, key: str) -> dict[str, Any]:
     """Where this session is under this filter: the place in the order, and what the browser was told."""
-    memory = st.session_state.setdefault(f"{key}_memory", {"acked": 0, "failed": [], "place": None, "alike": ""})
+    # The session's own name tells presses of this session from those a reconnected tab repeats after a restart.
+    new = {"session": uuid.uuid4().hex, "acked": 0, "failed": [], "place": None, "alike": ""}
+    memory = st.session_state.setdefault(f"{key}_memory", new)
     place = (project_id, chosen)
     if memory["place"] != place:
         memory |= {"place": place, "after": 0, "first": "", "failed": [], "alike": ""}
@@ -71,7 +80,7 @@ def _work_through(project_id: str, chosen: PairFilter, key: str) -> None:
     memory = _memory(project_id, chosen, key)
     memory["failed"] = []
     for sent in st.session_state[key].get("outbox") or []:
-        if sent["n"] <= memory["acked"]:
+        if sent["session"] != memory["session"] or sent["n"] <= memory["acked"]:
             continue
         memory |= {"first": "", "alike": ""}
         try:

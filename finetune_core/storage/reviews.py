@@ -41,7 +41,7 @@ def change_all(connection: Connection, project_id: str, condition: ColumnElement
     """Give all pairs that meet `condition` a state, as one step that one undo takes back; return how many changed."""
     names = [pair.c[name] for name in REMEMBERED]
     rows = connection.execute(select(pair.c.seq, pair.c.version, *names).where(condition, pair.c.state != state)).all()
-    batch, at = uuid.uuid4().hex[:16], now()
+    batch, at = uuid.uuid4().hex[:16], None if state == PairState.PENDING else now()
     steps = [_step(project_id, batch, row[0], row[1] + 1, dict(zip(REMEMBERED, row[2:], strict=True))) for row in rows]
     if steps:
         connection.execute(insert(review_step), steps)

@@ -1,35 +1,33 @@
 """Reviewing by keyboard in a real browser: the right pair, nothing lost, nothing run."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from finetune_core.workspace import pairs
+from finetune_core.workspace import pairs, projects
 from finetune_core.workspace.pairs import PairFilter, PairState
-from tests import filled_project
 from tests.browser.conftest import accessibility_problems, screenshot
-from tests.dashboard_server import Dashboard, dashboard
+from tests.dashboard_server import Dashboard
 
 OpenTab = Callable[..., Page]
 
 
 @pytest.fixture
-def reviewed(home: Path) -> Iterator[tuple[Dashboard, str]]:
-    """A dashboard over a project with 40 pending pairs, in this process's own home as well."""
-    project_id = filled_project.fill("Handbook", num_pairs=40)
+def reviewed(server: Dashboard, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """The address of Review over 40 pairs, all pending, and the project's id."""
+    monkeypatch.setenv("AYAR_HOME", str(server.home))
+    project_id = projects.by_name("Handbook").id
     pairs.decide_all(project_id, PairFilter(), PairState.PENDING)
-    with dashboard(home) as running:
-        yield running, project_id
+    return f"{server.url}/review?project={project_id}", project_id
 
 
 def question(page: Page) -> str:
     return page.locator("textarea[data-field=question]").input_value()
 
 
-def open_review(open_tab: OpenTab, server: Dashboard, **options: object) -> Page:
-    page = open_tab(f"{server.url}/review", **options)
+def open_review(open_tab: OpenTab, url: str, **options: object) -> Page:
+    page = open_tab(url, **options)
     page.wait_for_selector("textarea[data-field=question]", timeout=30_000)
     return page
 
@@ -38,9 +36,9 @@ def states(project_id: str) -> dict[str, str]:
     return {one.id: one.state.value for one in pairs.page(project_id, PairFilter(), 0, 100)[0]}
 
 
-def test_ten_fast_presses_decide_the_pairs_that_were_shown(reviewed: tuple[Dashboard, str], open_tab: OpenTab) -> None:
-    server, project_id = reviewed
-    page = open_review(open_tab, server)
+def test_ten_fast_presses_decide_the_pairs_that_were_shown(reviewed: tuple[str, str], open_tab: OpenTab) -> None:
+    url, project_id = reviewed
+    page = open_review(open_tab, url)
     shown = []
     for number in range(10):
         shown.append((question(page).split("?")[0], "accepted" if number % 3 else "rejected"))
@@ -57,10 +55,10 @@ def test_ten_fast_presses_decide_the_pairs_that_were_shown(reviewed: tuple[Dashb
 
 
 def test_typed_text_survives_a_reload_and_is_saved_with_the_decision(
-    reviewed: tuple[Dashboard, str], open_tab: OpenTab
+    reviewed: tuple[str, str], open_tab: OpenTab
 ) -> None:
-    server, project_id = reviewed
-    page = open_review(open_tab, server)
+    url, project_id = reviewed
+    page = open_review(open_tab, url)
     page.keyboard.press("e")
     page.keyboard.press("Control+a")
     page.keyboard.type("Any axe, really?")  # holds the letters of every key
@@ -74,9 +72,9 @@ def test_typed_text_survives_a_reload_and_is_saved_with_the_decision(
     assert (first.question, first.state) == ("Any axe, really?", PairState.ACCEPTED)
 
 
-def test_a_second_tab_is_told_and_keeps_its_words(reviewed: tuple[Dashboard, str], open_tab: OpenTab) -> None:
-    server, project_id = reviewed
-    page = open_review(open_tab, server)
+def test_a_second_tab_is_told_and_keeps_its_words(reviewed: tuple[str, str], open_tab: OpenTab) -> None:
+    url, project_id = reviewed
+    page = open_review(open_tab, url)
     page.locator("textarea[data-field=answer]").fill("My words")
     first = pairs.page(project_id, PairFilter(), 0, 1)[0][0]
     pairs.decide(project_id, first.id, first.version, PairState.REJECTED, answer="Their words")
@@ -92,9 +90,7 @@ def test_a_second_tab_is_told_and_keeps_its_words(reviewed: tuple[Dashboard, str
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1366, True), (390, False)])
-def test_it_reads_well_and_runs_nothing(
-    width: int, dark: bool, reviewed: tuple[Dashboard, str], open_tab: OpenTab
-) -> None:
+def test_it_reads_well_and_runs_nothing(width: int, dark: bool, reviewed: tuple[str, str], open_tab: OpenTab) -> None:
     page = open_review(open_tab, reviewed[0], width=width, dark=dark)
     screenshot(page, f"review-{'dark' if dark else 'light'}-{width}")
     assert page.evaluate("window.hacked") is None

@@ -39,7 +39,7 @@ class Params(BaseModel):
 def execute(run: JobRun, params: Params) -> dict[str, Any]:
     """Read the file, then add everything in one transaction: an import is whole or absent."""
     from finetune_core.corpus import interchange
-    from finetune_core.storage import imports
+    from finetune_core.storage import database, imports
 
     run.progress(0.05, "Reading the file")
     labelled = interchange.read(Path(params.path), params.format)
@@ -49,6 +49,8 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     run.flush()
     with run.writing() as connection:
         summary = imports.import_labelled(connection, run.project_id, labelled)
+    if Path(params.path).is_relative_to(database.home() / "uploads"):
+        Path(params.path).unlink(missing_ok=True)
     run.progress(1.0, summary.sentence)
     return {
         "num_pairs": summary.num_pairs, "num_known": summary.num_known, "num_passages": summary.num_passages,

@@ -63,6 +63,8 @@ def test_two_tabs_cannot_overwrite_each_other(project_id: str) -> None:
         pairs.decide(project_id, "q0", seen_in_both.version, PairState.REJECTED, question="The second tab's words?")
     assert caught.value.hint
     now = pairs.get(project_id, "q0").pair
+    same = pairs.decide(project_id, "q0", 1, PairState.ACCEPTED, question="The first tab's words?")
+    assert same == now  # what is so already is no conflict
     assert (now.question, now.state) == ("The first tab's words?", PairState.ACCEPTED)
     pairs.decide(project_id, "q0", now.version, PairState.REJECTED, question="The second tab's words?")
     assert pairs.get(project_id, "q0").pair.question == "The second tab's words?"

@@ -1,0 +1,67 @@
+"""`import`, `export-dataset` and `freeze` as a script calls them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from finetune_core.commands import build
+from finetune_core.errors import DatasetError
+from finetune_core.jobs import supervisor
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.workspace import projects
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job runs in this process, without the base model."""
+    monkeypatch.setattr(supervisor, "ensure_worker", run_queued_here)
+    monkeypatch.setattr(
+        "finetune_core.jobs.executors.freeze._base", lambda *_: ({"model": "", "note": "not measured"}, None)
+    )
+
+
+def call(*arguments: str) -> str:
+    result = CliRunner().invoke(build(), list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def written(path: Path, split: str, num: int) -> str:
+    content = {
+        "queries": {f"{split}{number}": f"A {split} question about {number}?" for number in range(num)},
+        "corpus": {f"p{number}": f"Passage {number}" for number in range(40)},
+        "relevant_docs": {f"{split}{number}": [f"p{number}"] for number in range(num)},
+        "mode": "text",
+    }
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def test_the_script_of_an_empty_home(tmp_path: Path) -> None:
+    train, test = written(tmp_path / "train.json", "train", 30), written(tmp_path / "test.json", "test", 12)
+    call("import", "--project", "P", "--format", "llamaindex", "--split", "train", train)
+    summary = json.loads(call("import", "--project", "P", "--format", "llamaindex", "--split", "test", test, "--json"))
+    assert (summary["num_pairs"], summary["num_new_passages"], summary["splits"]) == (12, 0, {"test": 12})
+    view = json.loads(call("freeze", "--project", "P", "--name", "v1", "--json"))
+    assert view["name"] == "v1"
+    assert [view["manifest"][f"num_{part}"] for part in ("train", "validation", "test")] == [27, 3, 12]
+    assert view["manifest"]["num_searched"]["test"] == 40
+    assert "27 train, 3 validation, 12 test" in call("freeze", "--project", "P", "--name", "v1")
+    out = tmp_path / "out.json"
+    call("export-dataset", "--project", "P", "--format", "llamaindex", "--split", "test", str(out))
+    assert {key: value for key, value in json.loads(out.read_text()).items() if key != "ayar"} == json.loads(
+        Path(test).read_text()
+    )
+
+
+def test_what_is_wrong_is_said(tmp_path: Path) -> None:
+    runner, app = CliRunner(), build()
+    assert runner.invoke(app, ["import", "--project", "P"]).exit_code == 2
+    result = runner.invoke(app, ["import", "--project", "P", "--format", "xml", str(tmp_path / "none")])
+    assert isinstance(result.exception, DatasetError)
+    projects.by_name_or_new("P")
+    result = runner.invoke(app, ["freeze", "--project", "P", "--name", "v1"])
+    assert isinstance(result.exception, DatasetError)
+    assert "no accepted pairs" in result.exception.message
