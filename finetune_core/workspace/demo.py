@@ -21,7 +21,8 @@ NUM_PAIRS = 430
 MAX_ROUNDS = 4 if generation.DEFAULT_GENERATOR == "extractive" else 1
 """How often to ask for what filters set aside; a model takes too long to be asked twice."""
 RECIPE = "embedding"
-SETTINGS = {"max_tokens": 128}
+SETTINGS: dict[str, Any] = {}
+"""The recipe's own: chunks of 128 tokens are what the model reads, and the base's vectors are those the freeze computed."""
 
 Told = Callable[[str, JobView], None]
 """Is told of each step: what it does, and its job as it goes on."""

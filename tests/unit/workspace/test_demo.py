@@ -1,7 +1,12 @@
 """Loading the demo: whole, idempotent, held out where it must be, anchored anew when chunks change."""
 
+from collections.abc import Callable
+
+import pytest
+
 from finetune_core.corpus.demo import questions, reserved_topics, topics
-from finetune_core.jobs.states import JobState
+from finetune_core.jobs.executors import demo as executors_demo
+from finetune_core.jobs.states import JobState, JobView
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.storage import database, documents, pairs
 from finetune_core.storage.pairs import Pair, PairFilter, PairState
@@ -26,7 +31,7 @@ def test_the_demo_loads_whole_and_a_second_time_changes_nothing() -> None:
     project_id = demo.new_project().id
     result = load(project_id)
     first = written_pairs(project_id)
-    assert result["num_documents"] == len(topics())
+    assert result["num_documents"] == projects.size(project_id).num_documents == len({topic.text for topic in topics()})
     assert result["num_questions"] == len(first) >= 120
     assert result["num_questions"] + result["num_quotes_missing"] == len(questions())
     size = projects.size(project_id)
@@ -88,3 +93,38 @@ def test_after_loading_the_next_step_is_to_write_questions() -> None:
     seen = pipeline.look(project.id)
     assert seen.next_step is NextStep.WRITE_QUESTIONS  # test questions are nothing to train on
     assert seen.counts.num_test_only == seen.counts.num_accepted >= 120
+
+
+@pytest.mark.slow
+def test_the_whole_job_on_a_small_part_ends_with_a_verdict_and_is_not_done_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def waited(job_id: str, *, on_change: Callable[[JobView], None]) -> JobView:
+        run_queued_here()
+        on_change(jobs.get(job_id))
+        return jobs.get(job_id)
+
+    names = {"binary", "calls", "raise", "subscriptions", "global", "booleans"}  # to test on
+    names |= {topic.name for topic in topics() if len(topic.text) < 1800 and not topic.held_out}
+    monkeypatch.setattr(executors_demo, "topics", lambda: tuple(topic for topic in topics() if topic.name in names))
+    monkeypatch.setattr(jobs, "wait", waited)
+    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
+    monkeypatch.setattr(demo, "NUM_PAIRS", 40)
+    monkeypatch.setattr(demo, "SETTINGS", {"max_tokens": 64, "batch_size": 8})
+    steps: list[str] = []
+    done = demo.whole_job("Small", lambda step, _: steps.append(step))
+    assert 10 < done.num_train <= 40
+    assert done.comparison.result["num_questions"] >= 20
+    assert done.comparison.result["verdict"]["sentence"].endswith(".")
+    assert list(dict.fromkeys(steps)) == [
+        "Loading the demo",
+        "Writing questions",
+        "Freezing a dataset",
+        "Training",
+        "Comparing",
+    ]
+    steps.clear()
+    again = demo.whole_job("Small", lambda step, _: steps.append(step))
+    assert (again.run_id, again.comparison.id) == (done.run_id, done.comparison.id)
+    assert not {"Training", "Comparing"} & set(steps)
+    assert pipeline.look(done.project.id).verdict == done.comparison.result["verdict"]["sentence"]
