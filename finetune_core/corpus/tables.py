@@ -1,4 +1,7 @@
-"""Rows to text: each row becomes one line that names its columns, so that a chunk of rows can be understood alone."""
+"""Rows to text: each row becomes one line that names its columns, so that a chunk of rows can be understood alone.
+
+Lines stand apart like paragraphs, because that is where the splitter prefers to cut.
+"""
 
 import csv
 import io
@@ -24,7 +27,7 @@ def parse_delimited(text: str, media_type: str) -> Parsed:
         raise CorpusError(
             f"The table cannot be read: {error}.", hint="Open it in a spreadsheet and save it as CSV again."
         ) from error
-    body = clean_text("\n".join(records(rows)))
+    body = clean_text("\n\n".join(records(rows)))
     if not body:
         raise CorpusError("The table has no rows.", hint="Check that this is the right file.")
     return Parsed(body, markdown_sections("") or (), media_type)
@@ -41,7 +44,7 @@ def parse_workbook(path: Path, limits: Limits) -> Parsed:
         for sheet in workbook.worksheets:
             lines = list(records([_text(cell) for cell in row] for row in sheet.iter_rows(values_only=True)))
             if lines:
-                parts.append(f"# {' '.join(sheet.title.split())}\n\n" + "\n".join(lines))
+                parts.append(f"# {' '.join(sheet.title.split())}\n\n" + "\n\n".join(lines))
                 size += len(parts[-1])
             if size > limits.max_unpacked_bytes:
                 raise CorpusError(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
@@ -51,20 +52,17 @@ class ChunkCounts:
 
 
 def page(connection: Connection, project_id: str, chosen: ChunkFilter, *, limit: int, offset: int) -> list[ListedChunk]:
-    """One page of chunks by document and position."""
-    query = (
-        select(chunk, func.coalesce(document.c.name, "").label("document_name"))
-        .outerjoin(document, and_(document.c.project_id == project_id, document.c.id == chunk.c.document_id))
-        .where(_matches(project_id, chosen))
-        .order_by(document.c.name, chunk.c.document_id, chunk.c.position)
-        .limit(limit)
-        .offset(offset)
-    )
-    fields = Chunk.__dataclass_fields__
-    return [
-        ListedChunk(Chunk(**{name: getattr(row, name) for name in fields}), row.document_name)
-        for row in connection.execute(query)
-    ]
+    """One page of chunks, those of a document together and in its order; documents in the order of their ids.
+
+    By id and not by name, because that order is an index: a page of 100,000 chunks is read without sorting them.
+    """
+    place = (chunk.c.document_id, chunk.c.position)
+    query = select(chunk).where(_matches(project_id, chosen)).order_by(*place).limit(limit).offset(offset)
+    found = [_chunk(row) for row in connection.execute(query)]
+    ids = {one.document_id for one in found}
+    named = select(document.c.id, document.c.name).where(document.c.project_id == project_id, document.c.id.in_(ids))
+    names = {row.id: row.name for row in connection.execute(named)}
+    return [ListedChunk(one, names.get(one.document_id, "")) for one in found]
 
 
 def count(connection: Connection, project_id: str, chosen: ChunkFilter) -> int:
@@ -95,7 +93,7 @@ def find(connection: Connection, project_id: str, chunk_id: str, origin: str = "
     """One chunk, or None if there is none of that id."""
     query = select(chunk).where(chunk.c.project_id == project_id, chunk.c.origin == origin, chunk.c.id == chunk_id)
     row = connection.execute(query).first()
-    return Chunk(**{name: getattr(row, name) for name in Chunk.__dataclass_fields__}) if row else None
+    return _chunk(row) if row else None
 
 
 def exclude(connection: Connection, project_id: str, ids: Sequence[str], excluded: bool) -> int:
@@ -109,6 +107,10 @@ def exclude(connection: Connection, project_id: str, ids: Sequence[str], exclude
 def num_over(connection: Connection, project_id: str, max_tokens: int) -> int:
     """Included chunks with more than `max_tokens` tokens, as counted with the project's base model."""
     return count(connection, project_id, ChunkFilter(ChunkView.TOO_LONG, max_tokens=max_tokens))
+
+
+def _chunk(row: Any) -> Chunk:
+    return Chunk(**{name: getattr(row, name) for name in Chunk.__dataclass_fields__})
 
 
 def _matches(project_id: str, chosen: ChunkFilter) -> ColumnElement[bool]:

@@ -8,6 +8,10 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select, upda
 
 from finetune_core.storage.tables import chunk, document
 
+BATCH = 500
+
+_IS_OUT = case((chunk.c.excluded | func.coalesce(document.c.excluded, False), 1), else_=0).label("is_out")
+
 
 def mark_exact(connection: Connection, project_id: str, origin: str = "") -> int:
     """Point every chunk with the heading and text of another one to the first of them that counts; how many point now.
@@ -21,6 +25,28 @@ def mark_exact(connection: Connection, project_id: str, origin: str = "") -> int
         wanted |= {row.seq: first.id for row in members if row.seq != first.seq}
     _set(connection, _of(project_id, origin), "duplicate_of", wanted)
     return len(wanted)
+
+
+def pass_on(connection: Connection, project_id: str, origin: str = "") -> None:
+    """After chunks or documents were excluded or taken back: let the first that counts stand for each group marked before.
+
+    Quicker than `mark_exact`, because texts are not compared again.
+    """
+    marked = standing_in(connection, project_id, origin)
+    ids = sorted(marked.keys() | set(marked.values()))
+    members = [
+        row
+        for start in range(0, len(ids), BATCH)
+        for row in _rows(connection, project_id, origin, ids[start : start + BATCH])
+    ]
+    groups: dict[str, list[Any]] = {}
+    for row in members:
+        groups.setdefault(marked.get(row.id, row.id), []).append(row)
+    wanted: dict[int, str] = {}
+    for group in groups.values():
+        first = min(group, key=lambda row: (row.is_out, row.seq))
+        wanted |= {row.seq: first.id for row in group if row.seq != first.seq}
+    _set(connection, _of(project_id, origin), "duplicate_of", wanted)
 
 
 def mark_near(connection: Connection, project_id: str, near: Mapping[str, str], origin: str = "") -> None:
@@ -46,13 +72,21 @@ def _repeated(connection: Connection, project_id: str, origin: str) -> list[Any]
         .having(func.count() > 1)
         .subquery()
     )
-    is_out = case((chunk.c.excluded | func.coalesce(document.c.excluded, False), 1), else_=0).label("is_out")
     query = (
-        select(chunk.c.seq, chunk.c.id, chunk.c.heading, chunk.c.text, is_out)
+        select(chunk.c.seq, chunk.c.id, chunk.c.heading, chunk.c.text, _IS_OUT)
         .join(twice, and_(twice.c.heading == chunk.c.heading, twice.c.text == chunk.c.text))
         .outerjoin(document, and_(document.c.project_id == project_id, document.c.id == chunk.c.document_id))
         .where(_of(project_id, origin))
         .order_by(chunk.c.heading, chunk.c.text, chunk.c.seq)
+    )
+    return list(connection.execute(query))
+
+
+def _rows(connection: Connection, project_id: str, origin: str, ids: list[str]) -> list[Any]:
+    query = (
+        select(chunk.c.seq, chunk.c.id, _IS_OUT)
+        .outerjoin(document, and_(document.c.project_id == project_id, document.c.id == chunk.c.document_id))
+        .where(_of(project_id, origin), chunk.c.id.in_(ids))
     )
     return list(connection.execute(query))
 

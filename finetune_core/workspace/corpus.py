@@ -192,7 +192,7 @@ def exclude_documents(project_id: str, ids: Sequence[str], excluded: bool = True
     """
     with database.writing() as connection:
         num = documents.exclude_documents(connection, project_id, ids, excluded)
-        duplicates.mark_exact(connection, project_id)
+        duplicates.pass_on(connection, project_id)
     return num
 
 
@@ -200,7 +200,7 @@ def exclude_chunks(project_id: str, ids: Sequence[str], excluded: bool = True) -
     """Leave chunks out of search and questions, or take them back in; the number that changed."""
     with database.writing() as connection:
         num = chunks.exclude(connection, project_id, ids, excluded)
-        duplicates.mark_exact(connection, project_id)
+        duplicates.pass_on(connection, project_id)
     return num
 
 

@@ -160,7 +160,7 @@ def test_docx_pptx_xlsx(parser: ParserProcess, tmp_path: Path) -> None:
         book.active.append(row)
     book.save(tmp_path / "book")
     parsed = read(parser, tmp_path, "book.xlsx", (tmp_path / "book").read_bytes())
-    assert "Takım: Göztepe; Şehir: İzmir; Puan: 61\nTakım: Rizespor; Şehir: Rize; Puan: 52.5" in parsed.text
+    assert "Takım: Göztepe; Şehir: İzmir; Puan: 61\n\nTakım: Rizespor; Şehir: Rize; Puan: 52.5" in parsed.text
     assert parsed.sections[0].heading == "Takımlar"
 
 
@@ -189,8 +189,10 @@ def test_delimiters_and_headers(parser: ParserProcess, tmp_path: Path) -> None:
             csv.writer(stream, delimiter=delimiter).writerows(
                 [["Name", "Note"], ["Ada", 'said "yes, I will"'], ["Alan", ""]]
             )
-        assert read(parser, tmp_path, name, path.read_bytes()).text == 'Name: Ada; Note: said "yes, I will"\nName: Alan'
-    assert read(parser, tmp_path, "a.csv", b"1,2\n3,4\n").text == "1 | 2\n3 | 4", "numbers are no header"
+        assert (
+            read(parser, tmp_path, name, path.read_bytes()).text == 'Name: Ada; Note: said "yes, I will"\n\nName: Alan'
+        )
+    assert read(parser, tmp_path, "a.csv", b"1,2\n3,4\n").text == "1 | 2\n\n3 | 4", "numbers are no header"
 
 
 def test_json_and_json_lines(parser: ParserProcess, tmp_path: Path) -> None:
