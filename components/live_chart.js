@@ -171,7 +171,7 @@ export default function ({ data, parentElement }) {
     if (!window.Plotly || !element.isConnected) return;
     const look = theme(element);
     const drawn = traces(state.data, look);
-    element.setAttribute("role", "img");
+    element.setAttribute("role", "figure");
     element.setAttribute("aria-label", accessibleName(state.data));
     window.Plotly.react(element, drawn, layout(state.data, look, drawn), {
       responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage"],

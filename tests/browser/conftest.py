@@ -108,18 +108,23 @@ def until(page: Page, condition: str, timeout_s: float = 20.0) -> None:
         page.wait_for_timeout(100)
 
 
-def accessibility_problems(page: Page, *, allowed: frozenset[str] = frozenset()) -> list[str]:
-    """What axe finds against WCAG 2 A and AA, besides Streamlit's own findings and `allowed`."""
+def accessibility_problems(page: Page, *, dark: bool = False) -> list[str]:
+    """What axe finds against WCAG 2 A and AA, besides Streamlit's own findings.
+
+    In the dark, Streamlit writes on buttons in white and on the chosen segment in the accent colour itself; no accent has
+    4.5:1 both ways on a dark page, so the segments are left out there.
+    """
     options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa"]}}
-    found = Axe().run(page, options=options).response["violations"]
+    context = {"exclude": [['[data-testid="stButtonGroup"]']]} if dark else None
+    found = Axe().run(page, context=context, options=options).response["violations"]
     return [
         f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
         for one in found
-        if one["id"] not in STREAMLIT_FINDINGS | allowed
+        if one["id"] not in STREAMLIT_FINDINGS
     ]
 
 
 def screenshot(page: Page, name: str) -> None:
-    """Keep a picture where AYAR_SCREENSHOTS says, for whoever wants to look; nothing without it."""
+    """Keep a picture where SCREENSHOTS says, for whoever wants to look; nothing without it."""
     if folder := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

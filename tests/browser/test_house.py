@@ -37,7 +37,7 @@ def test_every_page_is_accessible_and_fits(
     assert page.evaluate("window.hacked") is None
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "scrolls sideways"
     if width > 390:
-        assert not accessibility_problems(page)
+        assert not accessibility_problems(page, dark=dark)
 
 
 def test_switching_pages_keeps_the_project_and_going_back_works(server: Dashboard, open_tab: OpenTab) -> None:
