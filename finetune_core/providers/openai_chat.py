@@ -129,6 +129,7 @@ class OpenAIChat:
             raise ProviderError(
                 f"{self.name} answered, but without a message: {redacted(str(answer), self._key)[:200]!r}.",
                 hint="Check that the base URL is that of an OpenAI-compatible chat endpoint (most end in /v1).",
+                retryable=True,
             )
         if choices[0].finish_reason == "content_filter" or getattr(choices[0].message, "refusal", None):
             said = choices[0].message.refusal or "filtered"
@@ -163,6 +164,7 @@ class OpenAIChat:
             return ProviderError(
                 f"{self.name} answered with something that is not JSON: {words}",
                 hint="Check that the base URL is that of an OpenAI-compatible chat endpoint (most end in /v1).",
+                retryable=True,  # later, but not at once: a garbled answer was paid for all the same
             )
         message = f"{self.name} answered {status}: {words}"
         if status in (400, 413, 422):

@@ -6,6 +6,7 @@ look still fails. Endpoints are added with `Vendor.on(method, path, request_sche
 
 import functools
 import json
+import re
 import threading
 import time
 from collections import deque
@@ -63,9 +64,21 @@ def _validator(vendor: str, schema: str) -> Any:
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT202012
 
-    whole = Resource.from_contents(official(vendor), default_specification=DRAFT202012)
-    registry = Registry().with_resource("urn:vendor", whole)
+    needed = {"components": {"schemas": _with_references(official(vendor)["components"]["schemas"], schema)}}
+    resource = Resource.from_contents(needed, default_specification=DRAFT202012)
+    registry = Registry().with_resource("urn:vendor", resource)
     return Draft202012Validator({"$ref": f"urn:vendor#/components/schemas/{schema}"}, registry=registry)
+
+
+def _with_references(schemas: dict[str, Any], name: str) -> dict[str, Any]:
+    """The schema and all it refers to: the whole description has a thousand, and resolving among them takes seconds."""
+    found: dict[str, Any] = {}
+    waiting = [name]
+    while waiting:
+        if (current := waiting.pop()) not in found:
+            found[current] = schemas[current]
+            waiting += re.findall(r'"#/components/schemas/([^"/]+)', json.dumps(schemas[current]))
+    return found
 
 
 class Vendor:

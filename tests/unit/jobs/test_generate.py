@@ -141,6 +141,18 @@ def test_a_service_that_stays_broken_stops_the_job_after_three_calls(
     assert {row["state"] for row in rows(tables.generation)} == {"written"}, "failed numbers were asked again"
 
 
+def test_single_faults_of_every_kind_lose_only_their_own_chunk(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    project_id = corpus()
+    provider(vendor, monkeypatch)
+    broken, cut = Fault(200, '{"choices": [{"mess'), Fault(200, '{"id": "chatcmpl-loopback"}' * 9, cut=True)
+    vendor.faults.extend([Fault(hang_s=20), None, broken, None, cut, None, Fault(503), None, Fault(429), None])
+    view = run(project_id, num_parallel=1, timeout_s=0.5)
+    assert view.state is JobState.DONE, view.error
+    assert (view.result["num_written"], view.result["num_failed"]) == (22, 2), "only the garbled answer is not retried"
+    assert run(project_id).result["num_written"] == 2
+    assert len(rows(tables.pair)) == 24
+
+
 @pytest.mark.parametrize(
     "answer", ["I would rather not.", '{"questions": [{"question": "', '{"questions": "none"}', "[]"]
 )
