@@ -34,11 +34,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the dataset version says of itself, for the caveats."""
+    """What the dataset version says of itself, for the caveats; `leaks` are its leakage report's sentences, if it leaks."""
 
     num_never_reviewed: int = 0
     num_pairs: int = 0
     is_split_by_section: bool = False
+    leaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
                 tuned, differences, contrasts, judgement.verdicts, strict=True
             )
         ],
-        "verdict": {**_finite(asdict(verdict)), "system": chosen.key, "caveats": list(caveats)},
+        "verdict": {**_finite(asdict(verdict)), "system": chosen.key, "caveats": [*circumstances.leaks, *caveats]},
     }
 
 

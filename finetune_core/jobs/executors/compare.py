@@ -198,11 +198,13 @@ def _measures(recipe: Recipe) -> Any:
 def _circumstances(manifest: dict[str, Any]) -> Any:
     from finetune_core.evaluation.side_by_side import Circumstances
 
+    leakage = manifest.get("leakage") or {}
     counts = ("num_train", "num_validation", "num_test")
     return Circumstances(
         num_never_reviewed=int(manifest.get("num_never_reviewed") or 0),
         num_pairs=sum(int(manifest.get(name) or 0) for name in counts),
-        is_split_by_section="section" in str(manifest.get("split_rule", "")),
+        is_split_by_section=manifest.get("split_rule") == "section",
+        leaks=tuple(line for line in leakage.get("sentences", ()) if line.endswith("that is leakage.")),
     )
 
 

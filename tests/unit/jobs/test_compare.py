@@ -167,6 +167,21 @@ def test_a_run_that_learned_from_the_test_questions_is_called_out(compared: Exam
     assert any("Do not rely" in caveat for caveat in found["verdict"]["caveats"])
 
 
+def test_what_the_leakage_report_found_stands_with_the_verdict(compared: Example) -> None:
+    leakage = {
+        "is_leaking": True,
+        "sentences": ["All is well.", "2 questions stand in train and test: that is leakage."],
+    }
+    whole = dataclasses.replace(example_comparison.split(), fingerprint="l" * 16)
+    shorter = dataclasses.replace(whole, train=Part(SplitName.TRAIN, whole.train.examples[:-1], whole.train.corpus))
+    leaking = example_comparison.add_dataset(
+        compared.project_id, shorter, "v3", leakage=leakage, split_rule="section", num_never_reviewed=0
+    )
+    caveats = summary(run_compare(compared, compared.good, dataset_id=leaking))["verdict"]["caveats"]
+    assert caveats[0] == "2 questions stand in train and test: that is leakage."
+    assert any("cut into sections" in caveat for caveat in caveats)
+
+
 def test_the_same_question_has_the_same_id() -> None:
     assert compare.comparison_id("d", ["b", "a", "a"]) == compare.comparison_id("d", ["a", "b"])
     assert compare.comparison_id("d", ["a"]) != compare.comparison_id("e", ["a"])
