@@ -1,9 +1,14 @@
 """The ingest and chunk jobs: every file gets a state, a restart loses and doubles nothing, pairs follow their quotes."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from finetune_core.corpus.chunking import Chunker
 from finetune_core.corpus.sections import markdown_sections
@@ -14,6 +19,7 @@ from finetune_core.jobs.worker import run_queued_here
 from finetune_core.storage import database, documents, pairs
 from finetune_core.storage.pairs import NewPair
 from finetune_core.storage.rechunking import num_dangling_pairs
+from finetune_core.storage.tables import job as job_table
 from finetune_core.workspace import corpus, installation, jobs, projects
 from finetune_core.workspace.corpus import ChunkFilter, ChunkView, FileState, Upload
 from finetune_core.workspace.jobs import JobState
@@ -308,3 +314,36 @@ def test_pages_and_search(project: projects.Project, tmp_path: Path) -> None:
     assert chunks.total == sum(
         "islands" in one.chunk.text for one in corpus.list_chunks(project.id, ChunkFilter(), limit=500).items
     )
+
+
+def test_sigkill_in_the_middle_of_a_batch(project: projects.Project, tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(24):
+        (folder / f"{number:02d}.txt").write_text(essay(f"place {number}"))
+    job = corpus.ingest_path(project.id, folder)
+    code = (
+        "from types import SimpleNamespace as S\n"
+        "from finetune_core.jobs.executors import ingest\n"
+        "from tests.unit.jobs.test_ingest import Words\n"
+        "ingest.TokenCounter = S(for_model=lambda name: Words())\n"
+        "from finetune_core.jobs.worker import run_queued_here\n"
+        "run_queued_here()\n"
+    )
+    worker = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL, env={**os.environ}
+    )
+    until = time.monotonic() + 60
+    while len(states(project.id)) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    worker.kill()
+    worker.wait()
+    num_done = len(states(project.id))
+    assert 3 <= num_done < 24
+    with database.writing() as connection:  # as when its lease has run out
+        connection.execute(update(job_table).where(job_table.c.id == job).values(lease_expires_at=0.0))
+    finished(job)
+    assert corpus.outcome_counts(project.id)[FileState.PARSED] == 24
+    assert corpus.list_documents(project.id).total == 24
+    with database.reading() as connection:
+        assert len(documents.included_chunks(connection, project.id)) == corpus.chunk_counts(project.id).num_chunks
