@@ -291,8 +291,9 @@ def matches(project_id: str, chosen: PairFilter) -> ColumnElement[bool]:
         conditions.append(pair.c.document_id == chosen.document_id)
     if chosen.text:
         needle = chosen.text
+        # SQLite's LIKE folds the case of ASCII letters by itself; lower() on both sides would double the time.
         conditions.append(
-            or_(pair.c.question.icontains(needle, autoescape=True), pair.c.answer.icontains(needle, autoescape=True))
+            or_(pair.c.question.contains(needle, autoescape=True), pair.c.answer.contains(needle, autoescape=True))
         )
     return and_(*conditions)
 
