@@ -69,6 +69,11 @@ def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
             t("Base and tuned answer the same test questions; you get numbers with intervals and one plain sentence."),
             "compare", t("Compare"),
         ),
+        NextStep.IMPROVE: (
+            t("Give it better questions"),
+            t("The test showed no gain. Questions that people reviewed, and more of them, help most; then tune again."),
+            "review" if num_unreviewed else "generate", t("Review questions") if num_unreviewed else t("Write questions"),
+        ),
         NextStep.TRY: (
             t("Try both side by side"),
             t("Ask a question of your own, or take the tuned model away from the Models page."),

@@ -75,7 +75,7 @@ def _steps(pipeline: Pipeline) -> list[Step]:
             tn("{num} run", "{num} runs", counts.num_runs), "runs", t("Runs"), (turn.WATCH,),
         ),
         Step(
-            t("Comparisons"), "balance", counts.num_comparisons,
-            t("base and tuned"), "compare", t("Compare"), (turn.COMPARE, turn.TRY),
+            t("Verdicts"), "balance", counts.num_comparisons,
+            t("base and tuned"), "compare", t("Compare"), (turn.COMPARE, turn.TRY, turn.IMPROVE),
         ),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from finetune_core.evaluation.verdict import Outcome
 from finetune_core.storage import database
 from finetune_core.storage.overview import Overview, overview
 
@@ -20,6 +21,7 @@ class NextStep(StrEnum):
     WATCH = "watch"
     COMPARE = "compare"
     TRY = "try"
+    IMPROVE = "improve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,10 @@ def next_step(counts: Overview) -> NextStep:
     if counts.num_live_runs:
         return NextStep.WATCH
     if counts.num_models:
-        return NextStep.TRY if counts.num_comparisons else NextStep.COMPARE
+        if counts.newest_comparison is None:
+            return NextStep.COMPARE
+        is_better = counts.newest_comparison["verdict"]["outcome"] == Outcome.BETTER
+        return NextStep.TRY if is_better else NextStep.IMPROVE
     if counts.num_datasets:
         return NextStep.TRAIN
     if num_accepted:

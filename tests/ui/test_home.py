@@ -59,7 +59,7 @@ def test_the_newest_verdict_is_shown_as_text_and_the_playground_comes_next(open_
     project_id = filled_project.fill()
     with database.writing() as connection:
         row = {"id": "c1", "project_id": project_id, "job_id": filled_project.RUN_ID, "recipe": "embedding"}
-        result = {"verdict": {"sentence": f"Better. {filled_project.HOSTILE}"}}
+        result = {"verdict": {"outcome": "better", "sentence": f"Better. {filled_project.HOSTILE}"}}
         values = {**row, "dataset_id": filled_project.DATASET_ID, "result": result, "created_at": 1.0}
         connection.execute(insert(tables.comparison).values(values))
     shown = _texts(open_page("home", project=project_id))

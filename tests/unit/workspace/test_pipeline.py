@@ -17,6 +17,12 @@ FROZEN = replace(REVIEWED, num_datasets=1)
 TUNED = replace(FROZEN, num_models=1, num_runs=1)
 
 
+def compared(outcome: str) -> Overview:
+    return replace(
+        TUNED, num_comparisons=1, newest_comparison={"verdict": {"outcome": outcome, "sentence": "So it is."}}
+    )
+
+
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
@@ -28,8 +34,10 @@ TUNED = replace(FROZEN, num_models=1, num_runs=1)
         (FROZEN, NextStep.TRAIN),
         (replace(FROZEN, num_live_runs=1), NextStep.WATCH),
         (TUNED, NextStep.COMPARE),
-        (replace(TUNED, num_comparisons=1), NextStep.TRY),
-        (replace(TUNED, num_comparisons=1, num_live_runs=1), NextStep.WATCH),
+        (compared("better"), NextStep.TRY),
+        (compared("no_difference"), NextStep.IMPROVE),
+        (compared("worse"), NextStep.IMPROVE),
+        (replace(compared("better"), num_live_runs=1), NextStep.WATCH),
     ],
 )
 def test_next_step(counts: Overview, expected: NextStep) -> None:
