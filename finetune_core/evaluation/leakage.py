@@ -83,20 +83,24 @@ def _sentences(
 ) -> list[str]:
     said = []
     if num_questions:
-        said.append(f"{num_questions} questions of one part are also, or nearly, in another: that is leakage.")
+        said.append(f"{_counted(num_questions, 'question')} of one part also, or nearly, in another: that is leakage.")
     if num_documents and by_section:
-        said.append(f"{num_documents} documents lie in several parts, cut into sections a passage apart.")
+        said.append(f"{_counted(num_documents, 'document')} in several parts, cut into sections a passage apart.")
     elif num_documents:
-        said.append(f"{num_documents} documents lie in several parts: that is leakage.")
+        said.append(f"{_counted(num_documents, 'document')} in several parts: that is leakage.")
     if num_passages and not num_documents:
         said.append(
-            f"{num_passages} test questions are about passages that training asks about too: same corpus, new questions."
+            f"{_counted(num_passages, 'test question')} on a passage that training asks about too: same corpus, new questions."
         )
     if num_ambiguous:
-        said.append(f"{num_ambiguous} test questions have a right passage with a near-twin that counts as wrong.")
+        said.append(f"{_counted(num_ambiguous, 'test question')} with a right passage whose near-twin counts as wrong.")
     if not compared:
         said.append(f"Near-twins were not looked for: the corpus has more than {MAX_COMPARED:,} passages.")
     return said or ["No question, document or near-duplicate is shared between the parts."]
+
+
+def _counted(num: int, noun: str) -> str:
+    return f"{num:,} {noun}{'' if num == 1 else 's'}"
 
 
 def _shared_questions(
