@@ -22,7 +22,7 @@ from finetune_core.errors import FinetuneError, ProviderError
 from finetune_core.jobs import supervisor
 from finetune_core.storage import database
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0  # two seconds as a rule; a machine that trains may take longer
 SILENCE_TIMEOUT_S = 120.0  # the process says something every few seconds while it works
 PROGRESS = Callable[[float, str], None]
 

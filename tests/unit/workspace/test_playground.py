@@ -161,18 +161,21 @@ def test_bad_input_is_refused_without_starting_anything(ids: list[str], question
     assert playground.status() is None
 
 
-def test_it_leaves_when_idle_and_only_one_runs_for_a_home() -> None:
+def test_it_leaves_when_idle() -> None:
     projects.create("p")
-    command = [sys.executable, "-m", "finetune_core", "serve", "--idle-s"]
-    first = subprocess.Popen([*command, "3"])
-    while serving_client.living() is None:
-        time.sleep(0.05)
-    assert subprocess.run([*command, "60"], timeout=20, check=False).returncode == 0, "the second leaves at once"
-    address = serving_client.living()
-    assert address is not None
-    assert address.pid == first.pid
-    assert first.wait(15) == 0
-    assert serving_client.living() is None
+    serve = [sys.executable, "-m", "finetune_core", "serve", "--idle-s", "1"]
+    assert subprocess.run(serve, timeout=120, check=False).returncode == 0
+    assert not serving_client.address_file().exists()
+    assert playground.status() is None
+
+
+def test_only_one_serves_a_home(project_id: str) -> None:
+    playground.answer(project_id, ["base"], "apples")
+    serve = [sys.executable, "-m", "finetune_core", "serve", "--idle-s", "600"]
+    assert subprocess.run(serve, timeout=120, check=False).returncode == 0, "the second leaves at once"
+    status = playground.status()
+    assert status is not None
+    assert status.num_answers == 1, "the first goes on"
 
 
 def test_a_wrong_token_gets_no_reply(project_id: str) -> None:
