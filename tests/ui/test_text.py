@@ -25,7 +25,7 @@ def test_plain_text_has_no_markup_left() -> None:
 
 @pytest.mark.parametrize(
     ("size", "text"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456, "123 kB"), (5_250_000, "5.2 MB"), (7e12, "7000 GB")],
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (123_456, "123 kB"), (5_250_000, "5.2 MB")],
 )
 def test_sizes_are_for_people(size: float, text: str) -> None:
     assert size_text(size) == text

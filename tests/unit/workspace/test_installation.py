@@ -16,12 +16,16 @@ def test_an_upload_is_whole_or_absent(home: Path) -> None:
     assert installation.upload_path(upload.id).read_bytes() == b"abcde"
     assert upload.id.endswith(".pdf")
     with pytest.raises(RuntimeError), installation.new_upload("x.txt") as broken:
-        broken.write(b"abc")
-        raise RuntimeError
+        _break_off(broken)
     with installation.new_upload("x.txt") as unwanted:
         unwanted.write(b"abc")
         unwanted.discard()
     assert [path.name for path in (home / "uploads").iterdir()] == [upload.id]
+
+
+def _break_off(upload: installation.Upload) -> None:
+    upload.write(b"abc")
+    raise RuntimeError
 
 
 @pytest.mark.parametrize("name", ["../../x", "..\\..\\x", "/etc/x", "a/b/x"])
