@@ -169,7 +169,7 @@ def _from_heading(passage: Passage, statements: Sequence[str]) -> Iterator[Extra
     evidence = _nearest(heading.split(), statements)
     yield Extract(_heading_question(heading), evidence)
     if topic:
-        short_topic = " ".join(_CLAUSE_END.sub("", topic).split()[:10])
+        short_topic = " ".join(re.sub(r"\s*\([^)]*\)|:", "", topic).split()[:10])
         yield Extract(f"{_heading_question(heading).rstrip('?')} ({_lower_first(short_topic)})?", evidence)
 
 
