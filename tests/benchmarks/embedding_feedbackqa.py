@@ -144,9 +144,8 @@ def main() -> None:
                         flush=True,
                     )
     for name, outcomes in rows.items():
-        means = [
-            float(np.mean(column)) for column in zip(*((v, o.train_seconds, o.validation_seconds) for v, o in outcomes))
-        ]
+        table = np.array([(value, one.train_seconds, one.validation_seconds) for value, one in outcomes])
+        means = table.mean(axis=0).tolist()
         print(_line(f"{name:<6} mean  ", *means))
 
 
