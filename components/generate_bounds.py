@@ -19,7 +19,7 @@ def generate_bounds(generator: str, *, key: str) -> dict[str, Any]:
         "language": first.selectbox(
             t("Language"), languages, key=f"{key}_language_{generator}", accept_new_options=generator == "endpoint"
         ),
-        "questions_per_chunk": second.number_input(t("Questions per chunk"), 1, 20, 2, key=f"{key}_questions"),
+        "questions_per_chunk": second.number_input(t("Questions per chunk"), 1, 20, 1, key=f"{key}_questions"),
         "num_chunks": third.number_input(
             t("Chunks to ask about (0: all)"), 0, None, 0, 50, key=f"{key}_chunks",
             help=t("0 asks about all. A sample is spread evenly over documents; a larger one keeps what a smaller one wrote."),

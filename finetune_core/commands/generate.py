@@ -19,7 +19,7 @@ def generate(
     provider: Annotated[str, typer.Option(help="Name of the provider, for endpoint.")] = "",
     gguf: Annotated[str, typer.Option(help="Model file, for gguf; the bundled one if empty.")] = "",
     language: Annotated[str, typer.Option(help="Language of the questions.")] = "English",
-    questions: Annotated[int, typer.Option(help="Questions per chunk.")] = 2,
+    questions: Annotated[int, typer.Option(help="Questions per chunk.")] = 1,
     chunks: Annotated[int, typer.Option(help="Chunks to ask about, spread over documents; 0 for all.")] = 0,
     max_tokens: Annotated[int | None, typer.Option(help="Hard cap on tokens, input and output together.")] = None,
     max_usd: Annotated[float | None, typer.Option(help="Hard cap on money.")] = None,

@@ -33,7 +33,7 @@ class GenerationParams(BaseModel):
     provider: str = Field("", description="Name of the provider, for the generator `endpoint`.")
     gguf_path: str = Field("", description="A GGUF file, for the generator `gguf`; empty for the bundled one.")
     language: str = Field("English", min_length=2, max_length=60)
-    questions_per_chunk: int = Field(2, ge=1, le=20)
+    questions_per_chunk: int = Field(1, ge=1, le=20)
     num_chunks: int = Field(0, ge=0, description="How many chunks to ask about; 0 for all.")
     num_parallel: int = Field(4, ge=1, le=64)
     temperature: float = Field(0.7, ge=0, le=2)
