@@ -11,7 +11,9 @@ def run_facts(run: runs.RunView, *, key: str) -> None:
     """Metrics of the run, its settings, and links to what comes next."""
     headline = recipes.get(run.recipe).headline
     with st.grid(3, key=key):
-        st.metric(t("{metric} before", metric=metric_text(headline)), _number(run.base_value), border=True, height="stretch")
+        st.metric(
+            t("{metric} before", metric=metric_text(headline)), _number(run.base_value), border=True, height="stretch"
+        )
         gain = None if run.best_value is None or run.base_value is None else run.best_value - run.base_value
         st.metric(
             t("Best so far") if run.job.is_live else t("Kept"),

@@ -20,31 +20,11 @@ MAX_COMPRESSION = 1000
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _OFFICE = {"word/": "docx", "ppt/": "pptx", "xl/": "xlsx"}
-_REFUSED_SUFFIXES = frozenset(
-    f".{name}"
-    for group in (
-        (
-            "doc",
-            "dot",
-            "xls",
-            "xlsb",
-            "ppt",
-            "odt",
-            "ods",
-            "odp",
-            "rtf",
-            "pages",
-            "numbers",
-            "key",
-            "epub",
-            "mobi",
-            "msg",
-        ),
-        ("png", "jpg", "jpeg", "gif", "bmp", "tif", "tiff", "webp", "svg", "mp3", "mp4", "wav", "avi", "mov"),
-        ("exe", "dll", "so", "bin", "zip", "gz", "tar", "7z", "rar", "parquet", "db", "sqlite"),
-    )
-    for name in group
-)
+_REFUSED_SUFFIXES = frozenset({
+    ".doc", ".dot", ".xls", ".xlsb", ".ppt", ".odt", ".ods", ".odp", ".rtf", ".pages", ".numbers", ".key", ".epub", ".mobi",
+    ".msg", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".mp3", ".mp4", ".wav", ".avi", ".mov",
+    ".exe", ".dll", ".so", ".bin", ".zip", ".gz", ".tar", ".7z", ".rar", ".parquet", ".db", ".sqlite",
+})  # fmt: skip
 _ANCHOR = re.compile(r"^(#{1,6} .*?)[ \t]*\{[ \t]*#[^}\n]*\}[ \t]*$", re.MULTILINE)
 _TEXT_KINDS = {
     ".html": "html",

@@ -30,7 +30,7 @@ def parse_delimited(text: str, media_type: str) -> Parsed:
     body = clean_text("\n\n".join(records(rows)))
     if not body:
         raise CorpusError("The table has no rows.", hint="Check that this is the right file.")
-    return Parsed(body, markdown_sections("") or (), media_type)
+    return Parsed(body, (), media_type)
 
 
 def parse_workbook(path: Path, limits: Limits) -> Parsed:

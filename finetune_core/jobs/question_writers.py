@@ -1,15 +1,15 @@
 """From what a person chose on the Generate page to the calls that are still to be made."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from finetune_core.errors import CorpusError, ProviderError
 from finetune_core.providers import bundled
+from finetune_core.providers.chat import Reply
 from finetune_core.providers.prices import Prices
 from finetune_core.records import Passage, content_id
 from finetune_core.storage import database, documents, generations
@@ -99,8 +99,8 @@ class _NoChat:
     def __init__(self, num_parallel: int) -> None:
         self.num_parallel = num_parallel
 
-    def complete(self, *_: object, **__: object) -> "object":
-        raise AssertionError("a closed writer was asked to write")
+    def complete(self, *_: Any, **__: Any) -> Reply:
+        raise AssertionError("a sketched writer was asked to write")
 
     def close(self) -> None:
         """Nothing is held."""
@@ -112,10 +112,9 @@ def sketched_writer(project_id: str, params: GenerationParams) -> QuestionWriter
         return ExtractiveQuestions(params.language)
     prompt = prompt_text(project_id, params)
     if params.generator == "gguf":
-        chat: object = _NoChat(LOCAL_SLOTS)
-        return LocalQuestions(chat, _gguf_identity(gguf_path(params)), prompt, params.language)  # type: ignore[arg-type]
+        return LocalQuestions(_NoChat(LOCAL_SLOTS), _gguf_identity(gguf_path(params)), prompt, params.language)
     chat = _NoChat(params.num_parallel)
-    return ServiceQuestions(chat, _identity(_provider(params)), prompt, params.language)  # type: ignore[arg-type]
+    return ServiceQuestions(chat, _identity(_provider(params)), prompt, params.language)
 
 
 def plan(connection: Connection, project_id: str, params: GenerationParams, writer: QuestionWriter) -> Plan:
@@ -200,8 +199,3 @@ def _identity(provider: Provider) -> str:
 
 def _gguf_identity(path: Path) -> str:
     return content_id(path.name, str(path.stat().st_size))
-
-
-def known_generators() -> Sequence[GeneratorKind]:
-    """The kinds, in the order in which they are offered."""
-    return ("endpoint", "gguf", "extractive")

@@ -2,9 +2,8 @@
 
 Shape suffixes: Q questions, K ranks (best first), R relevant passages of a question (padded with 0).
 
-    gains_QK    the grade of the passage at each rank: 0 for a passage that is not relevant, and for ranks past the
-    end of
-                a shorter list
+    gains_QK    the grade of the passage at each rank: 0 for a passage that is not relevant, and for ranks past the end
+                of a shorter list
     ideal_QR    the grades of all relevant passages of each question, in any order, padded with 0
 
 A question without any relevant passage cannot be scored: its value is NaN. With Q = 0 every function returns an empty

@@ -16,7 +16,9 @@ def llama_index_embedding(embedder: Embedder, *, batch_size: int = BATCH_SIZE) -
 
     Texts go through the embedder `batch_size` (1 to 2048) at a time. Raises ValueError for another batch size.
     """
-    embedding: BaseEmbedding = _embedding_class()(embedder, model_name=embedder.fingerprint, embed_batch_size=batch_size)
+    embedding: BaseEmbedding = _embedding_class()(
+        embedder, model_name=embedder.fingerprint, embed_batch_size=batch_size
+    )
     return embedding
 
 

@@ -13,7 +13,7 @@ Message = Mapping[str, str]
 Checkpoint = Callable[[], None]
 """Called while waiting; raises to give the wait up. Must be safe to call from any thread."""
 
-CHARS_PER_TOKEN = 4.0
+CHARS_PER_TOKEN = 4
 """A rule of thumb for Latin scripts, for estimates only; what is paid is what the service reports."""
 
 
@@ -59,7 +59,7 @@ class RequestRefusedError(ProviderError):
 
 def estimated_tokens(text: str) -> int:
     """About how many tokens `text` has: a quarter of its characters, at least 1 unless it is empty."""
-    return -(-len(text) // int(CHARS_PER_TOKEN))
+    return -(-len(text) // CHARS_PER_TOKEN)
 
 
 def redacted(text: str, key: str) -> str:

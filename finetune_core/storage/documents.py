@@ -62,7 +62,6 @@ class Document:
     media_type: str
     num_pages: int | None
     language: str
-    num_characters: int
     num_chunks: int
     num_tokens: int
     held_out: bool
@@ -288,7 +287,7 @@ def documents(
     )
     columns = [one for one in document.c if one.name not in ("text", "sections")]
     query = (
-        select(*columns, func.length(document.c.text).label("characters"), sizes.c.num, sizes.c.tokens)
+        select(*columns, sizes.c.num, sizes.c.tokens)
         .outerjoin(sizes, sizes.c.document_id == document.c.id)
         .where(_found(project_id, text, excluded))
         .order_by(document.c.name, document.c.id)
@@ -353,7 +352,7 @@ def _outcome(row: Row[Any]) -> FileOutcome:
 
 
 def _document(row: Any) -> Document:
-    shown = (row.id, row.name, row.title, row.media_type, row.num_pages, row.language, row.characters)
+    shown = (row.id, row.name, row.title, row.media_type, row.num_pages, row.language)
     return Document(*shown, row.num or 0, row.tokens or 0, row.held_out, row.excluded, row.created_at)
 
 

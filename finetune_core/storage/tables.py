@@ -145,20 +145,18 @@ relevance = Table(
     Index(None, "project_id", "chunk_id"),
 )
 
-review_step = (
-    Table(  # what a pair was before each decision or edit, so that it can be undone; the last batch goes first
-        "review_step",
-        metadata,
-        Column("seq", Integer, primary_key=True),
-        _project_id(),
-        Column("batch", String(16), nullable=False),  # one for each press of a key, however many pairs it changed
-        Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE"), nullable=False),
-        Column("version", Integer, nullable=False),  # the pair's version after the change
-        Column("before", JSON, nullable=False),  # column name -> value before the change
-        Index("ix_review_step_project_id_seq", "project_id", "seq"),
-        Index("ix_review_step_batch", "batch"),
-        Index("ix_review_step_pair_seq", "pair_seq"),
-    )
+review_step = Table(  # what a pair was before each decision or edit; undo takes back the last batch
+    "review_step",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _project_id(),
+    Column("batch", String(16), nullable=False),  # one for each press of a key, however many pairs it changed
+    Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),  # the pair's version after the change
+    Column("before", JSON, nullable=False),  # column name -> value before the change
+    Index("ix_review_step_project_id_seq", "project_id", "seq"),
+    Index("ix_review_step_batch", "batch"),
+    Index("ix_review_step_pair_seq", "pair_seq"),
 )
 
 generation = Table(  # one row per question asked of a generator, so that none is asked or paid for twice

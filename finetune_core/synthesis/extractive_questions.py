@@ -42,6 +42,8 @@ _IMPERATIVES = frozenset({
     "talk", "tell", "treat", "try", "turn", "update", "use", "visit", "wash", "wear", "work", "write",
 })  # fmt: skip
 
+_NO_SUBJECTS = frozenset({"this", "it", "there", "they", "these", "that", "you", "we", "he", "she", "those"})
+
 
 @dataclass(frozen=True, slots=True)
 class Extract:
@@ -139,19 +141,7 @@ def _instruction(statement: str) -> str:
 def _definition(statement: str) -> str:
     """ "A closure is a function that ..." -> "What is a closure?" """
     match = re.match(r"((?:A|An|The|This)? ?[\w’'/-]+(?: [\w’'/-]+){0,5}) (is|are|means) (?!not\b)", statement)
-    if not match or match.group(1).lower() in (
-        "this",
-        "it",
-        "there",
-        "they",
-        "these",
-        "that",
-        "you",
-        "we",
-        "he",
-        "she",
-        "those",
-    ):
+    if not match or match.group(1).lower() in _NO_SUBJECTS:
         return ""
     subject = _lower_first(match.group(1))
     return f"What {'is' if match.group(2) == 'means' else match.group(2)} {subject}?"

@@ -1,1 +1,1 @@
-"""TODO one sentence."""
+"""How a model learns: batches, hard negatives, validation, checkpoints; everything that survives a kill."""

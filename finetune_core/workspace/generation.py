@@ -22,7 +22,6 @@ __all__ = ["LANGUAGES", "SAME_LANGUAGE", "GenerationParams"]
 
 DEFAULT_GENERATOR: GeneratorKind = "extractive"
 """The offline generator that gained most in `tests/benchmarks/generators.py`."""
-FILTER_KINDS = ("filter",)
 CHEAP_FILTERS = tuple(name for name, info in FILTERS.items() if info.is_default)
 _SECONDS_PER_CALL = {"endpoint": 3.0, "gguf": 2.0, "extractive": 0.02}
 _TOKENS_WRITTEN = {"endpoint": 80, "gguf": 20, "extractive": 0}

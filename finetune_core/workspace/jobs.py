@@ -131,12 +131,6 @@ def metrics(job_id: str, *, after_step: int = -1, max_points: int = 800) -> dict
         return queue.metrics(connection, job_id, after_step=after_step, max_points=max_points)
 
 
-def remembered(job_id: str) -> dict[str, Any]:
-    """The facts a job keeps about itself, by name."""
-    with database.reading() as connection:
-        return queue.recall(connection, job_id)
-
-
 def workers() -> list[WorkerView]:
     """The workers that are alive."""
     with database.reading() as connection:

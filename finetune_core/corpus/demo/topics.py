@@ -1,4 +1,4 @@
-"""The topics of `pydoc_data.topics`, which every CPython carries, as titled documents with sections."""
+"""The topics of `pydoc_data.topics`, which every CPython carries (PSF License), as titled documents with sections."""
 
 import functools
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from finetune_core.corpus.demo.reflow import heading_level, reflow
 from finetune_core.corpus.sections import SEPARATOR, Section
 
 MIN_SHARED_CHARS = 80  # shorter paragraphs ("New in version 3.5.") are shared by chance
-SOURCE = "The Python Language Reference, as this interpreter carries it (PSF License)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from finetune_core.corpus.interchange.labelled import LabelledSet, Question, che
 from finetune_core.errors import DatasetError
 from finetune_core.records import Passage
 
-SUFFIX = ""
 FILES_OF_SPLIT = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv", "": "all.tsv"}
 Place = Path | zipfile.Path
 
@@ -98,11 +97,8 @@ def _judgements(place: Place, source: str) -> tuple[dict[str, str], dict[str, di
     splits: dict[str, str] = {}
     grades: dict[str, dict[str, int]] = {}
     folder = place / "qrels"
-    files = (
-        sorted((one for one in folder.iterdir() if one.name.endswith(".tsv")), key=lambda one: one.name)
-        if (folder.is_dir())
-        else []
-    )
+    inside: list[Place] = list(folder.iterdir()) if folder.is_dir() else []
+    files = sorted((one for one in inside if one.name.endswith(".tsv")), key=lambda one: one.name)
     if not files:
         raise DatasetError(
             f"{source} has no qrels/*.tsv.", hint="Add the file that says which passage answers which query."

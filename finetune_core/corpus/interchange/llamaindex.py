@@ -13,8 +13,6 @@ from finetune_core.corpus.interchange.labelled import LabelledSet, Question, che
 from finetune_core.errors import DatasetError
 from finetune_core.records import Passage
 
-SUFFIX = ".json"
-
 
 def read(path: Path) -> LabelledSet:
     """The file's set. Raises DatasetError that says what is not as the format wants it."""

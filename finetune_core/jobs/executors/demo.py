@@ -28,7 +28,6 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     The result counts `num_documents` and `num_questions` of the demo in the project now, and `num_quotes_missing`: questions
     left out because this interpreter's reference no longer says so.
     """
-    del params
     ids = _add_documents(run)
     run.progress(1.0, "Finding the answers of the test questions")
     found, num_missing = _anchored(run, ids)
