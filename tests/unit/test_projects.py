@@ -31,7 +31,7 @@ def test_a_project_with_a_live_job_is_not_deleted() -> None:
     folder.mkdir(parents=True)
     (folder / "x.txt").write_text("12345")
     assert projects.size(made.id).size_bytes == 5
-    job_id = jobs.submit(made.id, "ingest", {"paths": []}, start=False)
+    job_id = jobs.submit(made.id, "ingest", {"files": [{"path": "x.txt", "name": "x.txt"}]}, start=False)
     with pytest.raises(ProjectError, match="1 job"):
         projects.delete(made.id)
     jobs.cancel(job_id)
