@@ -47,7 +47,11 @@ def _confirm(project_id: str, chosen: PairFilter, state: PairState, total: int, 
 
 def _undo(project_id: str, key: str) -> None:
     try:
-        num = len(pairs.undo(project_id))
-        st.session_state[f"{key}_said"] = tn("{num} pair is as before.", "{num} pairs are as before.", num)
+        if step := pairs.undo(project_id):
+            said = tn("{num} pair is as before.", "{num} pairs are as before.", step.num_back)
+            left = tn(
+                "{num} was changed since and stays.", "{num} were changed since and stay.", step.num_changed_since
+            )
+            st.session_state[f"{key}_said"] = f"{said} {left}" if step.num_changed_since else said
     except FinetuneError as error:
         st.session_state[f"{key}_problem"] = (error.message, error.hint)

@@ -93,8 +93,8 @@ def _work_through(project_id: str, chosen: PairFilter, key: str) -> None:
 
 def _do(project_id: str, sent: Mapping[str, Any], memory: dict[str, Any]) -> None:
     if sent["action"] == "undo":
-        if back := pairs.undo(project_id):
-            memory |= {"after": back[0].seq - 1, "first": back[0].id}
+        if step := pairs.undo(project_id):
+            memory |= {"after": step.pairs[0].seq - 1, "first": step.pairs[0].id}
         return
     if sent["action"] == "alike":
         memory |= {"alike": sent["id"], "first": sent["id"]}

@@ -53,7 +53,7 @@ def run_filters(run: "JobRun", names: Sequence[str]) -> dict[str, int]:
 
 def _record(run: "JobRun", name: str, outcomes: dict[str, dict[str, Any]]) -> int:
     num_aside = 0
-    for portion in pairs.portions(outcomes.items()):
+    for portion in database.portions(outcomes.items()):
         run.checkpoint()
         with run.writing() as connection:
             num_aside += pairs.record_outcomes(connection, run.project_id, name, dict(portion))

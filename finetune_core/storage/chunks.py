@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
-from finetune_core.storage.documents import Chunk, like
+from finetune_core.storage.documents import Chunk, chunk_of, like
 from finetune_core.storage.tables import chunk, document
 
 
@@ -58,7 +57,7 @@ def page(connection: Connection, project_id: str, chosen: ChunkFilter, *, limit:
     """
     place = (chunk.c.document_id, chunk.c.position)
     query = select(chunk).where(_matches(project_id, chosen)).order_by(*place).limit(limit).offset(offset)
-    found = [_chunk(row) for row in connection.execute(query)]
+    found = [chunk_of(row) for row in connection.execute(query)]
     ids = {one.document_id for one in found}
     named = select(document.c.id, document.c.name).where(document.c.project_id == project_id, document.c.id.in_(ids))
     names = {row.id: row.name for row in connection.execute(named)}
@@ -93,7 +92,7 @@ def find(connection: Connection, project_id: str, chunk_id: str, origin: str = "
     """One chunk, or None if there is none of that id."""
     query = select(chunk).where(chunk.c.project_id == project_id, chunk.c.origin == origin, chunk.c.id == chunk_id)
     row = connection.execute(query).first()
-    return _chunk(row) if row else None
+    return chunk_of(row) if row else None
 
 
 def exclude(connection: Connection, project_id: str, ids: Sequence[str], excluded: bool) -> int:
@@ -107,10 +106,6 @@ def exclude(connection: Connection, project_id: str, ids: Sequence[str], exclude
 def num_over(connection: Connection, project_id: str, max_tokens: int) -> int:
     """Included chunks with more than `max_tokens` tokens, as counted with the project's base model."""
     return count(connection, project_id, ChunkFilter(ChunkView.TOO_LONG, max_tokens=max_tokens))
-
-
-def _chunk(row: Any) -> Chunk:
-    return Chunk(**{name: getattr(row, name) for name in Chunk.__dataclass_fields__})
 
 
 def _matches(project_id: str, chosen: ChunkFilter) -> ColumnElement[bool]:

@@ -2,10 +2,11 @@
 
 import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -13,8 +14,14 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from finetune_core import settings
 from finetune_core.errors import StorageError
 
+__all__ = ["BATCH", "BUSY_TIMEOUT_S", "FILE_NAME", "Connection", "home", "now", "portions", "reading", "writing"]
+
 FILE_NAME = "ayar.db"
 BUSY_TIMEOUT_S = 30
+BATCH = 500
+"""Rows to a statement: far under SQLite's limit of bound variables."""
+
+T = TypeVar("T")
 
 
 def home() -> Path:
@@ -48,6 +55,13 @@ def writing() -> Iterator[Connection]:
             connection.exec_driver_sql("ROLLBACK")
             raise
         connection.exec_driver_sql("COMMIT")
+
+
+def portions(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    """`items` in lists of `size`, the last one shorter; none for no items."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def now() -> float:

@@ -13,7 +13,7 @@ from sqlalchemy import delete as delete_from
 from finetune_core.errors import DatasetError
 from finetune_core.records import Corpus, Part, Passage, QueryPassages, Split, SplitName, content_id
 from finetune_core.storage import artefacts, database
-from finetune_core.storage.tables import comparison, dataset, job, model
+from finetune_core.storage.tables import LIVE_STATES, comparison, dataset, job, model
 
 PASSAGE_COLUMNS = ("id", "text", "document", "title")
 
@@ -71,7 +71,7 @@ def users(connection: Connection, project_id: str, dataset_id: str) -> int:
         .select_from(job)
         .where(
             job.c.project_id == project_id,
-            job.c.state.in_(("queued", "running")),
+            job.c.state.in_(LIVE_STATES),
             job.c.params["dataset_id"].as_string() == dataset_id,
         )
     )
@@ -108,9 +108,7 @@ def write_split(target: Path, split: Split[QueryPassages]) -> dict[str, str]:
         parquet.write_table(pa.Table.from_pylist(rows, schema=_example_schema(pa)), target / f"{name}.parquet")
         corpora[name] = f"corpus-{_corpus_hash(part.corpus)}.parquet"
         if not (target / corpora[name]).exists():
-            passages = [
-                {key: getattr(passage, key) for key in ("id", "text", "document", "title")} for passage in part.corpus
-            ]
+            passages = [{key: getattr(passage, key) for key in PASSAGE_COLUMNS} for passage in part.corpus]
             parquet.write_table(pa.Table.from_pylist(passages, schema=_passage_schema(pa)), target / corpora[name])
     return corpora
 

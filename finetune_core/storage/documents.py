@@ -10,10 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, inser
 from finetune_core.corpus.chunking import NewChunk
 from finetune_core.corpus.sections import Section
 from finetune_core.records import Passage
-from finetune_core.storage.database import now
+from finetune_core.storage.database import now, portions
 from finetune_core.storage.tables import chunk, document, file
-
-BATCH = 500
 
 
 class FileState(StrEnum):
@@ -90,7 +88,7 @@ class Chunk:
     @property
     def full_text(self) -> str:
         """What a model reads: the heading, a newline, the text; only the text where there is no heading."""
-        return f"{self.heading}\n{self.text}" if self.heading else self.text
+        return self.passage.full_text
 
     @property
     def passage(self) -> Passage:
@@ -223,8 +221,8 @@ def insert_passages(
                 "num_tokens": counts.get(passage.id, 0),
             }
         )
-    for start in range(0, len(rows), BATCH):
-        connection.execute(insert(chunk), rows[start : start + BATCH])
+    for some in portions(rows):
+        connection.execute(insert(chunk), some)
     return len(rows)
 
 
@@ -234,7 +232,7 @@ def included_chunks(connection: Connection, project_id: str, origin: str = "") -
     Held-out documents are included: who writes questions leaves out `held_out_documents`.
     """
     query = select(chunk).where(_included(project_id), chunk.c.origin == origin).order_by(chunk.c.seq)
-    return [_chunk(row) for row in connection.execute(query)]
+    return [chunk_of(row) for row in connection.execute(query)]
 
 
 def num_included(connection: Connection, project_id: str, origin: str | None = None) -> int:
@@ -356,6 +354,7 @@ def _document(row: Any) -> Document:
     return Document(*shown, row.num or 0, row.tokens or 0, row.held_out, row.excluded, row.created_at)
 
 
-def _chunk(row: Row[Any]) -> Chunk:
+def chunk_of(row: Row[Any]) -> Chunk:
+    """A row of the table `chunk` as what the rest of the house sees."""
     place = (row.origin, row.id, row.document_id, row.position, row.heading, row.text, row.num_tokens)
     return Chunk(*place, row.duplicate_of, row.near_duplicate_of, row.excluded)

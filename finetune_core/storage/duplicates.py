@@ -6,9 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select, update
 
+from finetune_core.storage.database import portions
 from finetune_core.storage.tables import chunk, document
-
-BATCH = 500
 
 _IS_OUT = case((chunk.c.excluded | func.coalesce(document.c.excluded, False), 1), else_=0).label("is_out")
 
@@ -34,11 +33,7 @@ def pass_on(connection: Connection, project_id: str, origin: str = "") -> None:
     """
     marked = standing_in(connection, project_id, origin)
     ids = sorted(marked.keys() | set(marked.values()))
-    members = [
-        row
-        for start in range(0, len(ids), BATCH)
-        for row in _rows(connection, project_id, origin, ids[start : start + BATCH])
-    ]
+    members = [row for some in portions(ids) for row in _rows(connection, project_id, origin, some)]
     groups: dict[str, list[Any]] = {}
     for row in members:
         groups.setdefault(marked.get(row.id, row.id), []).append(row)

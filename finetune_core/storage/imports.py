@@ -1,6 +1,6 @@
 """Labelled sets that come from files and go to files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -8,10 +8,9 @@ from sqlalchemy import Connection, select
 from finetune_core.corpus.interchange import LabelledSet, Question
 from finetune_core.records import Passage, SplitName, content_id
 from finetune_core.storage import documents, pairs
+from finetune_core.storage.database import portions
 from finetune_core.storage.pairs import NewPair, PairFilter, PairSource, PairState
 from finetune_core.storage.tables import chunk, pair
-
-PORTION = 2000
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,6 @@ def import_labelled(
     connection: Connection,
     project_id: str,
     labelled: LabelledSet,
-    on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> ImportSummary:
     """Add the set's whole corpus under an origin of its own, and its questions as accepted pairs.
 
@@ -60,11 +58,9 @@ def import_labelled(
     document_of = {passage.id: passage.document for passage in labelled.passages}
     num_pairs = 0
     splits: dict[str, int] = {}
-    for start in range(0, len(judged), PORTION):
-        some = judged[start : start + PORTION]
+    for some in portions(judged):
         taken = _taken_ids(connection, project_id, origin, some)
         num_pairs += pairs.insert(connection, project_id, (_new_pair(one, origin, taken, document_of) for one in some))
-        on_progress((start + len(some)) / len(judged))
     for question in judged:
         splits[question.split] = splits.get(question.split, 0) + 1
     num_left_out = len(labelled.questions) - len(judged)
@@ -132,7 +128,7 @@ def _taken_ids(connection: Connection, project_id: str, origin: str, questions: 
     asked = {question.id: question for question in questions}
     query = select(pair.c.id, pair.c.origin, pair.c.split, pair.c.question, pair.c.original)
     taken = set()
-    for some in pairs.portions(asked):
+    for some in portions(asked):
         for row in connection.execute(query.where(pair.c.project_id == project_id, pair.c.id.in_(some))):
             text = (row.original or {}).get("question", row.question)
             if (row.origin, row.split, text) != (origin, asked[row.id].split, asked[row.id].text):

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
-from sqlalchemy.dialects.sqlite import insert as insert_or_ignore
 
 from finetune_core.storage import database
-from finetune_core.storage.tables import job, model
-
-LIVE_STATES = ("queued", "running")
+from finetune_core.storage.tables import LIVE_STATES, job, model
 
 
 @dataclass(frozen=True)
@@ -36,9 +33,7 @@ def folder(project_id: str, model_id: str) -> Path:
 
 def add(connection: Connection, row: ModelRow) -> None:
     """Keep a model. Does nothing if a row of that id exists, so that a run that was killed may say it twice."""
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert_or_ignore(model).values(**asdict(row)).on_conflict_do_nothing())
-    elif find(connection, row.id) is None:
+    if find(connection, row.id) is None:
         connection.execute(insert(model).values(**asdict(row)))
 
 

@@ -7,9 +7,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from finetune_core.records import SplitName
 from finetune_core.storage.pairs import PairState, counts_by_state
-from finetune_core.storage.tables import chunk, comparison, dataset, document, job, model, pair
-
-LIVE_STATES = ("queued", "running")
+from finetune_core.storage.tables import LIVE_STATES, chunk, comparison, dataset, document, job, model, pair
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 from sqlalchemy import insert as insert_into
 
-from finetune_core.storage.database import now
+from finetune_core.storage.database import now, portions
 from finetune_core.storage.tables import chunk, document, pair, relevance
-
-T = TypeVar("T")
-
-BATCH = 500
-"""Rows to a statement: far under SQLite's limit of bound variables."""
 
 
 class PairState(StrEnum):
@@ -120,13 +114,6 @@ def insert(connection: Connection, project_id: str, pairs: Iterable[NewPair]) ->
             )
             num_inserted += len(fresh)
     return num_inserted
-
-
-def portions(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
-    """`items` in lists of `size`, the last one shorter; none for no items."""
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
 
 
 def existing_ids(connection: Connection, project_id: str, ids: Sequence[str]) -> set[str]:

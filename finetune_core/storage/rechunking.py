@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, update
 
 from finetune_core.corpus.chunking import NewChunk
-from finetune_core.storage.documents import BATCH, insert_chunks
+from finetune_core.storage.database import portions
+from finetune_core.storage.documents import insert_chunks
 from finetune_core.storage.tables import chunk, pair, relevance
 
 
@@ -45,7 +46,7 @@ def replace_chunks(connection: Connection, project_id: str, document_id: str, ne
     insert_chunks(connection, project_id, document_id, [one for one in new if one.id not in old])
     vanished = {id_: text for id_, text in old.items() if id_ not in {one.id for one in new}}
     num_moved, num_lost = _anchor(connection, project_id, vanished, new)
-    for part in _portions(list(vanished)):
+    for part in portions(vanished):
         connection.execute(delete(chunk).where(mine, chunk.c.id.in_(part)))
     return Replaced(len(kept), len(new) - len(kept), len(vanished), num_moved, num_lost)
 
@@ -62,7 +63,7 @@ def _anchor(
 ) -> tuple[int, int]:
     places = [(one.id, _folded(one.text)) for one in new]
     num_moved = num_lost = 0
-    for part in _portions(list(vanished)):
+    for part in portions(vanished):
         query = (
             select(relevance.c.pair_id, relevance.c.chunk_id, pair.c.evidence, pair.c.chunk_id.label("first"))
             .join(pair, and_(pair.c.project_id == relevance.c.project_id, pair.c.id == relevance.c.pair_id))
@@ -88,9 +89,8 @@ def _move(connection: Connection, project_id: str, pair_id: str, old: str, new: 
         connection.execute(delete(relevance).where(mine, relevance.c.chunk_id == old))
     this = and_(pair.c.project_id == project_id, pair.c.id == pair_id)
     connection.execute(update(pair).where(this, pair.c.chunk_id == old).values(chunk_id=new))
-    connection.execute(
-        update(pair).where(this).values(version=pair.c.version + 1)
-    )  # who has it open sees another passage
+    # Who has it open sees another passage.
+    connection.execute(update(pair).where(this).values(version=pair.c.version + 1))
 
 
 def _folded(text: str) -> str:
@@ -99,7 +99,3 @@ def _folded(text: str) -> str:
 
 def _own_chunks(project_id: str, document_id: str) -> ColumnElement[bool]:
     return and_(chunk.c.project_id == project_id, chunk.c.origin == "", chunk.c.document_id == document_id)
-
-
-def _portions(ids: list[str]) -> list[list[str]]:
-    return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from finetune_core.storage.database import now
-from finetune_core.storage.pairs import PAIR_COLUMNS, Pair, PairState, portions
+from finetune_core.storage.database import now, portions
+from finetune_core.storage.pairs import PAIR_COLUMNS, Pair, PairState
 from finetune_core.storage.tables import pair, review_step
 
 REMEMBERED = ("state", "set_aside_by", "question", "answer", "evidence", "original", "reviewed_at")

@@ -286,6 +286,9 @@ job = Table(
     Index(None, "project_id", "kind", "created_at"),
 )
 
+LIVE_STATES = ("queued", "running")
+"""The states of a job that has not ended, as `jobs.states.LIVE` names them."""
+
 job_fact = Table(
     "job_fact",
     metadata,

@@ -13,6 +13,7 @@ from finetune_core.plugins import snippets as templates
 from finetune_core.recipes.embedding import SETTINGS_FILE
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
+from finetune_core.storage.database import Connection
 from finetune_core.storage.models import ModelRow
 
 
@@ -85,7 +86,7 @@ def delete(model_id: str) -> None:
     export_job.zip_path(row.project_id, row.id).unlink(missing_ok=True)
 
 
-def _row(connection: Any, model_id: str) -> ModelRow:
+def _row(connection: Connection, model_id: str) -> ModelRow:
     row = model_rows.find(connection, model_id)
     if row is None:
         raise ArtefactError(f"There is no model {model_id!r}.", hint="Choose one from the Models page.")

@@ -13,6 +13,7 @@ from finetune_core.errors import PairError, StaleEditError
 from finetune_core.records import SplitName, content_id
 from finetune_core.storage import database, imports, reviews
 from finetune_core.storage import pairs as rows
+from finetune_core.storage.database import Connection
 from finetune_core.storage.imports import ImportSummary
 from finetune_core.storage.pairs import NewPair, Pair, PairFilter, PairSource, PairState
 from finetune_core.workspace import jobs
@@ -62,6 +63,16 @@ class Progress:
     def hours_left(self) -> float | None:
         """How long the pending ones take at the measured pace."""
         return self.counts[PairState.PENDING] / self.pairs_per_hour if self.pairs_per_hour else None
+
+
+@dataclass(frozen=True)
+class UndoneStep:
+    """What an undo brought back: the first of its pairs as they are again (at most 500), the number of all of them, and of
+    those that were left alone because they were changed in another way since."""
+
+    pairs: tuple[Pair, ...]
+    num_back: int
+    num_changed_since: int
 
 
 def upcoming(project_id: str, chosen: PairFilter, after_seq: int = 0, num: int = 1) -> list[PairView]:
@@ -125,22 +136,22 @@ def decide(
         return _existing(rows.get(connection, project_id, pair_id), pair_id)
 
 
-def undo(project_id: str) -> list[Pair]:
-    """Take back the last decision, edit or bulk action; the pairs as they are again, [] where there is nothing to undo.
+def undo(project_id: str) -> UndoneStep | None:
+    """Take back the last decision, edit or bulk action; None where there is nothing to undo.
 
     Raises StaleEditError if every pair of that step was changed in another way since.
     """
     with database.writing() as connection:
         done = reviews.undo(connection, project_id)
         if done is None:
-            return []
-        back = reviews.by_seq(connection, done.seqs[: rows.BATCH])
+            return None
+        back = reviews.by_seq(connection, done.seqs[: database.BATCH])
     if not done.seqs:
         raise StaleEditError(
             "The last step was not undone: its pair was changed since, in another tab or by a filter.",
             hint="Look the pair up in the table and set it as it should be.",
         )
-    return back
+    return UndoneStep(tuple(back), len(done.seqs), done.num_changed_since)
 
 
 def decide_all(project_id: str, chosen: PairFilter, state: PairState, expected: int | None = None) -> int:
@@ -295,7 +306,7 @@ def export_bytes(project_id: str, file_format: str, chosen: PairFilter) -> bytes
         return Path(shutil.make_archive(str(Path(folder) / "zip"), "zip", folder, path.name)).read_bytes()
 
 
-def _view(connection: Any, project_id: str, found: Pair) -> PairView:
+def _view(connection: Connection, project_id: str, found: Pair) -> PairView:
     grades = rows.grades(connection, project_id, [found.id])[found.id] or {found.chunk_id: 1}
     first_shown = sorted(grades.items(), key=lambda item: item[0] != found.chunk_id)
     passages = []
@@ -349,7 +360,7 @@ def _checked_answer(text: str) -> str:
     return _checked("answer", text) if text else text
 
 
-def _require_quote(connection: Any, project_id: str, found: Pair, evidence: str) -> None:
+def _require_quote(connection: Connection, project_id: str, found: Pair, evidence: str) -> None:
     heading, text, _, _ = rows.passage(connection, project_id, found.origin, found.chunk_id)
     if evidence not in f"{heading}\n{text}":
         raise _no_quote(evidence)

@@ -2,13 +2,13 @@
 
 import shutil
 from dataclasses import dataclass
-from typing import Any
 
 from finetune_core.errors import ProjectError
 from finetune_core.jobs import queue
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import projects as rows
+from finetune_core.storage.database import Connection
 from finetune_core.storage.projects import Project
 
 __all__ = ["Project"]
@@ -116,7 +116,7 @@ def _existing(found: Project | None, wanted: str) -> Project:
     return found
 
 
-def _free_name(connection: Any, name: str, but_for: str = "") -> str:
+def _free_name(connection: Connection, name: str, but_for: str = "") -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= MAX_NAME:
         raise ProjectError(

@@ -97,14 +97,14 @@ def test_every_step_can_be_taken_back_one_by_one(project_id: str) -> None:
     pairs.decide(project_id, "q0", 1, PairState.ACCEPTED, question="Edited?")
     pairs.decide(project_id, "q0", 2, PairState.REJECTED)
     pairs.decide_all(project_id, PENDING, PairState.ACCEPTED)
-    assert [one.id for one in pairs.undo(project_id)] == ["q1", "q2", "q3", "q4"]
+    assert [one.id for one in pairs.undo(project_id).pairs] == ["q1", "q2", "q3", "q4"]
     assert pairs.progress(project_id).counts[PairState.PENDING] == 4
-    assert pairs.undo(project_id)[0].state == PairState.ACCEPTED
-    back = pairs.undo(project_id)[0]
+    assert pairs.undo(project_id).pairs[0].state == PairState.ACCEPTED
+    back = pairs.undo(project_id).pairs[0]
     assert (back.state, back.question, back.reviewed_at, back.original) == (
         PairState.PENDING, "What is the time 0?", None, None,
     )  # fmt: skip
-    assert pairs.undo(project_id) == []
+    assert pairs.undo(project_id) is None
     assert not pairs.progress(project_id).can_undo
 
 
@@ -116,6 +116,20 @@ def test_an_undo_never_takes_back_what_another_did_since(project_id: str) -> Non
     with pytest.raises(StaleEditError, match="not undone"):
         pairs.undo(project_id)
     assert pairs.get(project_id, "q0").pair.question == "Theirs?"
+
+
+def test_an_undo_of_many_counts_all_and_says_what_it_left(project_id: str) -> None:
+    more = [NewPair(f"m{number}", f"Question number {number}?", {"c0": 1}, "d0", "generated") for number in range(600)]
+    with database.writing() as connection:
+        rows.insert(connection, project_id, more)
+    assert pairs.decide_all(project_id, PENDING, PairState.REJECTED) == 605
+    pairs.decide(project_id, "m0", 2, PairState.ACCEPTED)
+    pairs.undo(project_id)  # of the single decision
+    with database.writing() as connection:
+        connection.exec_driver_sql("UPDATE pair SET version = 9 WHERE id = 'm7'")
+    step = pairs.undo(project_id)
+    assert (len(step.pairs), step.num_back, step.num_changed_since) == (500, 604, 1)
+    assert state_of(project_id, "m7") == "rejected"
 
 
 def test_bulk_takes_exactly_what_was_confirmed(project_id: str) -> None:
@@ -137,7 +151,7 @@ def test_all_like_this_one(project_id: str) -> None:
     alike = [one.id for one in pairs.alike(project_id, "q0", same_start=True)]
     assert alike == ["q0", "q1", "q2", "q3", "q4", "same"]
     assert pairs.reject_these(project_id, alike) == 6
-    assert len(pairs.undo(project_id)) == 6
+    assert pairs.undo(project_id).num_back == 6
 
 
 def test_the_pace_is_measured_without_pauses(project_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
