@@ -47,7 +47,7 @@ class EmbeddingConfig(BaseModel):
         description="Passages learned from at once, each with its questions; those of the others are the wrong answers of each.",
     )
     learning_rate: float = Field(
-        5e-5, gt=0, le=1e-2, title="Learning rate", description="How far a step moves the model at its peak."
+        1.5e-4, gt=0, le=1e-2, title="Learning rate", description="How far a step moves the model at its peak."
     )
     warmup: float = Field(
         0.1,
