@@ -10,7 +10,6 @@ from finetune_core.errors import FinetuneError
 from finetune_core.workspace import corpus, installation
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_PIECE = 1 << 20
 
 
 def corpus_upload(project_id: str, *, is_open: bool, key: str) -> None:
@@ -59,10 +58,7 @@ def _add_files(project_id: str, widget: str, key: str) -> None:
     try:
         uploads = []
         for file in st.session_state.get(widget) or []:
-            with installation.new_upload(file.name) as upload:
-                while piece := file.read(_PIECE):
-                    upload.write(piece)
-            uploads.append(corpus.Upload(upload.id, file.name))
+            uploads.append(corpus.Upload(installation.receive(file.name, file), file.name))
         corpus.ingest_uploads(project_id, uploads)
         st.session_state[f"{key}_round"] += 1  # a new widget: the files are given back and leave the memory
     except FinetuneError as error:

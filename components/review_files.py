@@ -6,7 +6,7 @@ from components.errors import show_error
 from components.job_card import job_card
 from components.text import t
 from finetune_core.errors import FinetuneError
-from finetune_core.workspace import pairs
+from finetune_core.workspace import installation, pairs
 from finetune_core.workspace.pairs import FORMATS, PairFilter
 
 _SPLITS = ["", "train", "validation", "test"]
@@ -64,7 +64,7 @@ def _split_title(split: str) -> str:
 
 def _start(project_id: str, name: str, split: str, upload, key: str) -> None:
     try:
-        path = pairs.upload_path(project_id, upload.name, upload.getvalue())
-        st.session_state[f"{key}_job"] = pairs.submit_import(project_id, path, name, split)
+        path = installation.upload_path(installation.receive(upload.name, upload))
+        st.session_state[f"{key}_job"] = pairs.submit_import(project_id, path, name, split, upload.name)
     except FinetuneError as error:
         st.session_state[f"{key}_problem"] = (error.message, error.hint)

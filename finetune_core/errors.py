@@ -80,7 +80,7 @@ class JobError(FinetuneError):
     """A job is unknown, or not in a state that allows what was asked."""
 
 
-class JobInterrupt(Exception):
+class JobInterrupt(Exception):  # noqa: N818 - it is no error
     """Raised inside a running job by `Run.checkpoint()`; not an error."""
 
 

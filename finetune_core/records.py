@@ -83,15 +83,15 @@ class QueryPassages:
     reviewed: bool = False
 
 
-R = TypeVar("R", bound=Record, covariant=True)
+R_co = TypeVar("R_co", bound=Record, covariant=True)
 
 
 @dataclass(frozen=True)
-class Part(Generic[R]):
+class Part(Generic[R_co]):
     """One part of a dataset version: its examples, and the corpus they are searched against (empty for other kinds)."""
 
     name: SplitName
-    examples: tuple[R, ...]
+    examples: tuple[R_co, ...]
     corpus: Corpus = field(default_factory=Corpus)
 
     def __len__(self) -> int:
@@ -99,15 +99,15 @@ class Part(Generic[R]):
 
 
 @dataclass(frozen=True)
-class Split(Generic[R]):
+class Split(Generic[R_co]):
     """A dataset version as recipes see it. `fingerprint` is the version's content hash."""
 
-    train: Part[R]
-    validation: Part[R]
-    test: Part[R]
+    train: Part[R_co]
+    validation: Part[R_co]
+    test: Part[R_co]
     fingerprint: str
 
-    def part(self, name: SplitName) -> Part[R]:
+    def part(self, name: SplitName) -> Part[R_co]:
         """The part of that name."""
         return {SplitName.TRAIN: self.train, SplitName.VALIDATION: self.validation, SplitName.TEST: self.test}[name]
 

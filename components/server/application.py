@@ -11,7 +11,6 @@ from components.server.guards import Headers, HostCheck
 from components.server.metrics_route import metrics_route
 from components.server.plotly_file import provide_plotly
 from components.server.script_errors import on_script_error
-from components.server.upload_route import upload_route
 
 __all__ = ["SHELL", "middleware", "on_script_error", "provide_plotly", "routes"]
 
@@ -20,7 +19,7 @@ SHELL = Path(__file__).resolve().parents[1] / "shell.py"
 
 def routes() -> list[Route]:
     """The routes that are no pages."""
-    return [upload_route(), metrics_route(), download_route()]
+    return [metrics_route(), download_route()]
 
 
 def middleware() -> list[Middleware]:

@@ -4,8 +4,6 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,9 +11,13 @@ from typing import BinaryIO
 from finetune_core import settings
 from finetune_core.errors import StorageError
 from finetune_core.storage import artefacts, database
+from finetune_core.storage.database import home
+
+__all__ = ["home"]
 
 UPLOADS_KEPT_S = 24 * 3600
 _MAX_SUFFIX = 12
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +41,6 @@ class StorageUse:
     path: Path
     size_bytes: int
     is_cache: bool
-
-
-class Upload:
-    """A file that is being received. `id` is its random name in the uploads folder, `name` what the sender calls it."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.name = Path(name.replace("\\", "/")).name or "file"
-        suffix = "".join(character for character in Path(self.name).suffix.lower() if character.isalnum())
-        self.id = secrets.token_hex(16) + (f".{suffix}" if 0 < len(suffix) <= _MAX_SUFFIX else "")
-        self.path = folder / self.id
-        self.size_bytes = 0
-        self._is_wanted = True
-        self._stream: BinaryIO = self._partial.open("xb")
-
-    @property
-    def _partial(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.part")
-
-    def write(self, piece: bytes) -> None:
-        """Append bytes."""
-        self._stream.write(piece)
-        self.size_bytes += len(piece)
-
-    def discard(self) -> None:
-        """Do not keep the file."""
-        self._is_wanted = False
-
-    def close(self, *, keep: bool) -> None:
-        """End the file: under its name if it is complete and wanted, else gone."""
-        self._stream.close()
-        if keep and self._is_wanted:
-            self._partial.replace(self.path)
-        else:
-            self._partial.unlink(missing_ok=True)
 
 
 def password() -> str:
@@ -115,25 +83,27 @@ def upload_path(upload_id: str) -> Path:
     return path
 
 
-@contextmanager
-def new_upload(name: str) -> Iterator[Upload]:
-    """Receive a file under a random name; it is kept only if the block ends without an error.
+def receive(name: str, stream: BinaryIO) -> str:
+    """Keep what `stream` holds in the uploads folder, whole or not at all; the upload's id there.
 
-    Raises StorageError if it cannot be written.
+    The id is random; of `name`, what the sender calls the file, it keeps the suffix. Raises StorageError if it cannot be
+    written.
     """
-    complete = False
-    upload = None
+    suffix = "".join(character for character in Path(name.replace("\\", "/")).suffix.lower() if character.isalnum())
+    upload_id = secrets.token_hex(16) + (f".{suffix}" if 0 < len(suffix) <= _MAX_SUFFIX else "")
+    path = uploads_folder() / upload_id
+    partial = path.with_name(f"{upload_id}.part")
     try:
-        upload = Upload(uploads_folder(), name)
-        yield upload
-        complete = True
+        with partial.open("xb") as target:
+            shutil.copyfileobj(stream, target, _PIECE_BYTES)
+        partial.replace(path)
     except OSError as error:
         raise StorageError(
             f"The upload could not be written: {error.strerror}.", hint="Free some space on the disk of AYAR_HOME."
         ) from error
     finally:
-        if upload is not None:
-            upload.close(keep=complete)
+        partial.unlink(missing_ok=True)
+    return upload_id
 
 
 def settings_in_force() -> list[SettingInForce]:
@@ -151,11 +121,6 @@ def settings_in_force() -> list[SettingInForce]:
         is_set = name in now.model_fields_set
         found.append(SettingInForce(f"AYAR_{name.upper()}", text, is_set, field.description or ""))
     return found
-
-
-def home() -> Path:
-    """The folder of everything."""
-    return database.home()
 
 
 def storage_use() -> list[StorageUse]:

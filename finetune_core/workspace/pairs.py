@@ -11,7 +11,7 @@ from finetune_core.corpus import interchange
 from finetune_core.corpus.interchange import FORMATS
 from finetune_core.errors import PairError, StaleEditError
 from finetune_core.records import SplitName, content_id
-from finetune_core.storage import database, imports, reviews
+from finetune_core.storage import artefacts, database, imports, reviews
 from finetune_core.storage import pairs as rows
 from finetune_core.storage.database import Connection
 from finetune_core.storage.imports import ImportSummary
@@ -261,20 +261,12 @@ def import_file(project_id: str, path: Path, file_format: str, split: str = "") 
         return imports.import_labelled(connection, project_id, labelled)
 
 
-def submit_import(project_id: str, path: Path, file_format: str, split: str = "") -> str:
-    """The same as a job, with progress; the job's id."""
+def submit_import(project_id: str, path: Path, file_format: str, split: str = "", name: str = "") -> str:
+    """The same as a job, with progress; the job's id. `name` is what the person calls the file, if not as it is called."""
     params = {"path": str(path), "format": file_format, "split": split}
-    return jobs.submit(project_id, "import_pairs", params, title=f"Import {path.name}", unique_key=f"import:{path}")
-
-
-def upload_path(project_id: str, name: str, content: bytes) -> Path:
-    """Keep an uploaded file until its import has read it; named by its content, so names cannot lead out of the folder."""
-    suffix = Path(name).suffix.lower()
-    folder = database.home() / "uploads" / project_id
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{content_id(content.hex())}{suffix if suffix.isascii() and suffix[1:].isalnum() else ''}"
-    path.write_bytes(content)
-    return path
+    content = artefacts.sha256_of(path) if path.is_file() else str(path)
+    key = f"import:{project_id}:{content}"[:200]  # pressed twice, the same file has been uploaded twice
+    return jobs.submit(project_id, "import_pairs", params, title=f"Import {name or path.name}", unique_key=key)
 
 
 def export_file(

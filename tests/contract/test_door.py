@@ -1,4 +1,4 @@
-"""The door of the dashboard, tried over a real server: sign-in, hosts, origins, headers, uploads, metrics."""
+"""The door of the dashboard, tried over a real server: sign-in, hosts, origins, headers, metrics."""
 
 import asyncio
 import re
@@ -18,8 +18,8 @@ PASSWORD = "open sesame ß"
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """A dashboard that asks for a password and takes files of at most a megabyte."""
-    with dashboard(tmp_path_factory.mktemp("locked"), {"AYAR_PASSWORD": PASSWORD, "AYAR_MAX_FILE_MB": "1"}) as server:
+    """A dashboard that asks for a password."""
+    with dashboard(tmp_path_factory.mktemp("locked"), {"AYAR_PASSWORD": PASSWORD}) as server:
         yield server
 
 
@@ -145,38 +145,6 @@ def test_every_answer_carries_the_security_headers(signed_in: httpx.Client) -> N
         assert "frame-ancestors 'none'" in policy
         assert "object-src 'none'" in policy
         assert not re.search(r"(?<!w)(http|https):|\*", policy), "nothing may come from another host"
-
-
-def _upload(client: httpx.Client, server: Dashboard, name: str, content: bytes, **headers: str) -> httpx.Response:
-    headers = {"origin": server.url} | headers
-    return client.post("/api/upload", params={"name": name}, content=content, headers=headers)
-
-
-def test_an_upload_lands_under_a_random_name(locked: Dashboard, signed_in: httpx.Client) -> None:
-    answer = _upload(signed_in, locked, "../../etc/Größe.PDF", b"x" * 1000)
-    found = answer.json()
-    assert (answer.status_code, found["name"], found["size_bytes"]) == (200, "Größe.PDF", 1000)
-    assert re.fullmatch(r"[0-9a-f]{32}\.pdf", found["id"])
-    folder = locked.home / "uploads"
-    assert (folder / found["id"]).read_bytes() == b"x" * 1000
-    assert {path.parent for path in locked.home.rglob("*.pdf")} == {folder}
-
-
-def test_uploads_are_refused_from_strangers_and_when_too_large(locked: Dashboard, signed_in: httpx.Client) -> None:
-    before = set((locked.home / "uploads").glob("*"))
-    assert httpx.post(f"{locked.url}/api/upload", content=b"x").status_code == 401
-    assert _upload(signed_in, locked, "a", b"x", origin="http://evil.example").status_code == 403
-    assert signed_in.post("/api/upload", content=b"x").status_code == 403
-
-    def pieces() -> Iterator[bytes]:  # no Content-Length, so that only counting can find out
-        for _ in range(3):
-            yield b"x" * 500_000
-
-    for content in (b"x" * 1_000_001, pieces()):
-        answer = _upload(signed_in, locked, "a.txt", content)
-        assert answer.status_code == 413
-        assert "1 MB" in answer.json()["error"]
-    assert set((locked.home / "uploads").glob("*")) == before
 
 
 def test_metrics_of_an_unknown_run_are_explained(signed_in: httpx.Client) -> None:

@@ -5,7 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, field_validator
 
+from finetune_core.corpus import interchange
 from finetune_core.jobs.run import JobRun
+from finetune_core.records import SplitName
+from finetune_core.storage import database, imports
 
 HEAVY = False
 
@@ -20,8 +23,6 @@ class Params(BaseModel):
     @field_validator("split")
     @classmethod
     def _known_split(cls, value: str) -> str:
-        from finetune_core.records import SplitName
-
         if value and value not in {name.value for name in SplitName}:
             raise ValueError("a split is train, validation or test")
         return value
@@ -29,18 +30,13 @@ class Params(BaseModel):
     @field_validator("format")
     @classmethod
     def _known_format(cls, value: str) -> str:
-        from finetune_core.corpus.interchange import FORMATS
-
-        if value not in FORMATS:
-            raise ValueError(f"a format is one of {', '.join(FORMATS)}")
+        if value not in interchange.FORMATS:
+            raise ValueError(f"a format is one of {', '.join(interchange.FORMATS)}")
         return value
 
 
 def execute(run: JobRun, params: Params) -> dict[str, Any]:
     """Read the file, then add everything in one transaction: an import is whole or absent."""
-    from finetune_core.corpus import interchange
-    from finetune_core.storage import database, imports
-
     run.progress(0.05, "Reading the file")
     labelled = interchange.read(Path(params.path), params.format)
     if params.split:

@@ -1,5 +1,6 @@
 """The ingest and chunk jobs: every file gets a state, a restart loses and doubles nothing, pairs follow their quotes."""
 
+import io
 import os
 import subprocess
 import sys
@@ -58,9 +59,7 @@ def essay(topic: str, num_sentences: int = 30) -> str:
 
 
 def upload(name: str, data: bytes) -> Upload:
-    with installation.new_upload(name) as received:
-        received.write(data)
-    return Upload(received.id, name)
+    return Upload(installation.receive(name, io.BytesIO(data)), name)
 
 
 def finished(job_id: str) -> jobs.JobView:

@@ -1,5 +1,7 @@
 """Uploads, secrets and sizes of the installation."""
 
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -8,48 +10,32 @@ from finetune_core.errors import StorageError
 from finetune_core.workspace import installation
 
 
+class BrokenOff(io.BytesIO):
+    """A stream that ends in the middle, with an error."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError(28, "No space left on device")
+
+
 def test_an_upload_is_whole_or_absent(home: Path) -> None:
-    with installation.new_upload("Report.PDF") as upload:
-        upload.write(b"abc")
-        upload.write(b"de")
-        assert not upload.path.exists()
-    assert installation.upload_path(upload.id).read_bytes() == b"abcde"
-    assert upload.id.endswith(".pdf")
-    with pytest.raises(RuntimeError), installation.new_upload("x.txt") as broken:
-        _break_off(broken)
-    with installation.new_upload("x.txt") as unwanted:
-        unwanted.write(b"abc")
-        unwanted.discard()
-    assert [path.name for path in (home / "uploads").iterdir()] == [upload.id]
+    upload_id = installation.receive("Report.PDF", io.BytesIO(b"abcde"))
+    assert installation.upload_path(upload_id).read_bytes() == b"abcde"
+    assert re.fullmatch(r"[0-9a-f]{32}\.pdf", upload_id)
+    with pytest.raises(StorageError, match="No space left"):
+        installation.receive("x.txt", BrokenOff())
+    assert [path.name for path in (home / "uploads").iterdir()] == [upload_id]
 
 
-def _break_off(upload: installation.Upload) -> None:
-    upload.write(b"abc")
-    raise RuntimeError
-
-
-@pytest.mark.parametrize("name", ["../../x", "..\\..\\x", "/etc/x", "a/b/x"])
+@pytest.mark.parametrize("name", ["../../x", "..\\..\\x", "/etc/x", "a/b/x", "x." + "y" * 300, "x.<b>"])
 def test_names_cannot_leave_the_folder(home: Path, name: str) -> None:
-    with installation.new_upload(name) as upload:
-        pass
-    assert upload.name == "x"
-    assert upload.path.parent == home.resolve() / "uploads"
+    path = installation.upload_path(installation.receive(name, io.BytesIO(b"")))
+    assert path.parent == home.resolve() / "uploads"
 
 
 @pytest.mark.parametrize("wanted", ["", "nothing", "../ayar.db", "."])
 def test_only_uploads_are_handed_out(home: Path, wanted: str) -> None:
     with pytest.raises(StorageError, match="not there"):
         installation.upload_path(wanted)
-
-
-def test_a_full_disk_is_explained_and_leaves_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_self: installation.Upload, _piece: bytes) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(installation.Upload, "write", full)
-    with pytest.raises(StorageError, match="No space left"), installation.new_upload("x.txt") as upload:
-        upload.write(b"abc")
-    assert not list((home / "uploads").iterdir())
 
 
 def test_the_cookie_secret_is_random_kept_and_private(home: Path) -> None:

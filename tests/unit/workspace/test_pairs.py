@@ -233,9 +233,3 @@ def test_a_broken_file_brings_nothing(tmp_path: Path) -> None:
     assert sum(pairs.progress(found).counts.values()) == 0
     with pytest.raises(PairError, match="no pair to export"):
         pairs.export_file(found, tmp_path / "out.json", "llamaindex")
-
-
-def test_an_upload_stays_in_its_folder(project_id: str) -> None:
-    path = pairs.upload_path(project_id, "../../../etc/passwd.json", b"{}")
-    assert path.parent == database.home() / "uploads" / project_id
-    assert path.suffix == ".json"
