@@ -42,25 +42,27 @@ def cut(examples: Sequence[QueryPassages], corpus: Corpus, shares: Mapping[Split
     """Cut `examples` into the parts that `shares` names (positive, sum 1), the same way for the same seed and examples.
 
     No document straddles two parts if there are at least 10; otherwise every document that is long enough is cut into
-    contiguous sections, one for each part, whose passages lie more than one passage apart in the document. Of documents
-    with equal claims, a test part prefers those with more reviewed examples.
+    contiguous sections, one for each part, whose passages lie more than one passage apart in the document. Few documents
+    that are all too short for that are dealt out whole. Of documents with equal claims, a test part prefers those with
+    more reviewed examples.
 
     Raises DatasetError if a part would be empty.
     """
     sizes = Counter(example.group for example in examples)
     wanted = _wanted(len(examples), shares)
     left_out: tuple[str, ...] = ()
-    if len(sizes) >= MIN_GROUPS:
+    parts: dict[SplitName, tuple[QueryPassages, ...]] = {}
+    rule = "section"
+    if len(sizes) < MIN_GROUPS:
+        parts, left_out = _by_section(examples, corpus, shares, seed)
+    if not all(parts.get(name) for name in shares) and len(sizes) >= len(shares):
         place = _by_document(examples, sizes, wanted, seed)
         parts = {name: tuple(one for one in examples if place[one.group] == name) for name in shares}
-        rule = "document"
-    else:
-        parts, left_out = _by_section(examples, corpus, shares, seed)
-        rule = "section"
+        rule, left_out = "document", ()
     for name in shares:
         if not parts[name]:
             raise DatasetError(
-                f"{len(examples)} pairs over {len(sizes)} document(s) leave no pair for {name}.",
+                f"Too few pairs to leave one for {name}: {len(examples)}, over {len(sizes)} document{'s'[: len(sizes) != 1]}.",
                 hint="Accept more pairs, over at least 10 documents or 6 passages of one.",
             )
     num_groups = {name: len({one.group for one in parts[name]}) for name in shares}

@@ -98,8 +98,15 @@ def test_sections_hold_however_unevenly_the_pairs_lie() -> None:
     assert all(done.parts.values())
 
 
+def test_few_documents_too_short_for_sections_are_dealt_out_whole() -> None:
+    examples, corpus = made(6, 2, per_passage=2)
+    done = cut(examples, corpus, SHARES)
+    assert (done.rule, done.left_out) == ("document", ())
+    assert done.num_groups == {TRAIN: 4, VALIDATION: 1, TEST: 1}
+
+
 def test_too_little_is_said() -> None:
     examples, corpus = made(2, 2)
-    with pytest.raises(DatasetError, match=r"4 pairs over 2 document\(s\)") as caught:
+    with pytest.raises(DatasetError, match="for validation: 4, over 2 documents") as caught:
         cut(examples, corpus, SHARES)
     assert "10 documents" in caught.value.hint
