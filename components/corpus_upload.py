@@ -14,7 +14,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def corpus_upload(project_id: str, *, is_open: bool, key: str) -> None:
     """Draw the drop zone, folded away once there are documents; starts a job when files are added."""
-    with st.expander(t("Add documents"), expanded=is_open, icon=":material/upload_file:", key=key):
+    # The key makes a new fold of it, closed, once the first documents are in: an old one stays as the reader left it.
+    with st.expander(t("Add documents"), expanded=is_open, icon=":material/upload_file:", key=f"{key}_{is_open}"):
         round_number = st.session_state.setdefault(f"{key}_round", 0)
         files = st.file_uploader(
             t("Files"),

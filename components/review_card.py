@@ -30,14 +30,23 @@ def review_card(project_id: str, chosen: PairFilter, *, key: str) -> None:
     """Draw the next pair of the filter; decisions, edits, skips and undos are written as the keys are pressed."""
     memory = _memory(project_id, chosen, key)
     with shown_errors():
-        _component(
-            key=key,
-            data=_data(project_id, chosen, memory),
-            on_outbox_change=lambda: _work_through(project_id, chosen, key),
-        )
+        data = _data(project_id, chosen, memory)
+        _component(key=key, data=data, on_outbox_change=lambda: _work_through(project_id, chosen, key))
+        if not data["cards"]:
+            _onwards(project_id)
     if memory["alike"] and review_alike(project_id, memory["alike"], key=f"{key}_alike"):
         memory |= {"alike": "", "first": ""}
         st.rerun(scope="fragment")
+
+
+def _onwards(project_id: str) -> None:
+    """Where to go once nothing waits any more, under whatever filter."""
+    counts = pairs.progress(project_id).counts
+    if counts[PairState.ACCEPTED] and not counts[PairState.PENDING]:
+        st.page_link(
+            "../pages/train.py", label=t("Freeze them and train"), icon=":material/arrow_forward:",
+            icon_position="right", query_params={"project": project_id},
+        )  # fmt: skip
 
 
 def _data(project_id: str, chosen: PairFilter, memory: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,6 +162,8 @@ def _progress_text(progress: pairs.Progress) -> str:
 def _pace_text(progress: pairs.Progress) -> str:
     if progress.pairs_per_hour is None or progress.hours_left is None:
         return ""
+    if not progress.counts[PairState.PENDING]:
+        return t("{pace} pairs an hour", pace=f"{progress.pairs_per_hour:,.0f}")
     return t(
         "{pace} pairs an hour, about {left} min left",
         pace=f"{progress.pairs_per_hour:,.0f}",

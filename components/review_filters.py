@@ -35,7 +35,7 @@ def review_filters(project_id: str, *, key: str) -> PairFilter:
                 placeholder=t("Any filter"), help="\n".join(f"- {plain(name)}: {num:,}" for name, num in filters.items()),
             )  # fmt: skip
         text = st.text_input(
-            t("Text"), key="text", bind="query-params", width=165, placeholder=t("in question or answer"),
+            t("Text"), key="text", bind="query-params", width="stretch", placeholder=t("in question or answer"),
             icon=":material/search:",
         )  # fmt: skip
     chosen = "" if state == "any" else state
