@@ -38,7 +38,7 @@ class EmbeddingConfig(BaseModel):
         description="The model to start from: the bundled one, a name on the Hugging Face hub, or a folder.",
         min_length=1,
     )
-    epochs: int = Field(3, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
+    epochs: int = Field(2, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
     batch_size: int = Field(
         32,
         ge=2,
@@ -47,7 +47,7 @@ class EmbeddingConfig(BaseModel):
         description="Passages learned from at once, each with its questions; those of the others are the wrong answers of each.",
     )
     learning_rate: float = Field(
-        1.5e-4, gt=0, le=1e-2, title="Learning rate", description="How far a step moves the model at its peak."
+        5e-5, gt=0, le=1e-2, title="Learning rate", description="How far a step moves the model at its peak."
     )
     warmup: float = Field(
         0.1,
