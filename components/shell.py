@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from components.missing_models import missing_models
 from components.navigation import navigation
 from components.project_picker import project_picker
 from components.sign_in import sign_in
@@ -22,7 +23,9 @@ def shell() -> None:
     sign_in()
     with st.sidebar:
         project_picker(key="project")
-    navigation(key="navigation").run()
+    page = navigation(key="navigation")
+    missing_models(key="missing_models")
+    page.run()
 
 
 shell()

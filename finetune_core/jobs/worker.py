@@ -45,13 +45,17 @@ class _Worker:
     id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     children: list[_Child] = field(default_factory=list)
     busy_at: float = field(default_factory=time.monotonic)
+    num_started: int = 0
 
 
-def work(*, idle_s: float = IDLE_S, only_if_none: bool = False) -> None:
-    """Run jobs until none was there for `idle_s` seconds; with `only_if_none`, leave at once if another worker is alive."""
+def work(*, idle_s: float = IDLE_S, only_if_none: bool = False) -> int:
+    """Run jobs until none was there for `idle_s` seconds, and return how many were started.
+
+    With `only_if_none`, leave at once if another worker is alive.
+    """
     this = _Worker()
     if not _register(this, only_if_none=only_if_none):
-        return
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         while not _is_idle(this, idle_s):
@@ -71,6 +75,7 @@ def work(*, idle_s: float = IDLE_S, only_if_none: bool = False) -> None:
             for child in this.children:
                 _quietly_put_back(connection, child.held)
             connection.execute(delete(worker).where(worker.c.id == this.id))
+    return this.num_started
 
 
 def run_queued_here() -> int:
@@ -117,6 +122,7 @@ def _claim_all(this: _Worker) -> None:
             return
         this.busy_at = time.monotonic()
         this.children.append(_start(held))
+        this.num_started += 1
 
 
 def _start(held: queue.Claim) -> _Child:

