@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 
 from finetune_core.errors import DatasetError
 from finetune_core.records import Corpus, QueryPassages, SplitName
+from finetune_core.wording import counted
 
 MIN_GROUPS = 10
 """With fewer documents than this, parts are sections of documents, and whoever shows a verdict says so."""
@@ -62,7 +63,7 @@ def cut(examples: Sequence[QueryPassages], corpus: Corpus, shares: Mapping[Split
     for name in shares:
         if not parts[name]:
             raise DatasetError(
-                f"Too few pairs to leave one for {name}: {len(examples)}, over {len(sizes)} document{'s'[: len(sizes) != 1]}.",
+                f"{counted(len(examples), 'pair')} over {counted(len(sizes), 'document')}: too few to leave one for {name}.",
                 hint="Accept more pairs, over at least 10 documents or 6 passages of one.",
             )
     num_groups = {name: len({one.group for one in parts[name]}) for name in shares}

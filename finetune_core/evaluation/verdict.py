@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from finetune_core.metrics.bootstrap import Interval, holm
+from finetune_core.wording import counted, signed
 
 SIGNIFICANCE = 0.05
 FEW_GROUPS = 10
@@ -100,7 +101,7 @@ def sentence_of(contrast: Contrast, metric: str, outcome: Outcome) -> str:
     values = f"{metric} went from {contrast.before:.3f} to {contrast.after:.3f}"
     bounds = f"{signed(interval.low)} and {signed(interval.high)}"
     allowed = f"the true change lies between {bounds} ({interval.confidence:.0%} interval)"
-    questions = _counted(interval.num_rows, "question")
+    questions = counted(interval.num_rows, "question")
     match outcome:
         case Outcome.BETTER:
             return f"Tuning made it better: {values} on {questions}; {allowed}."
@@ -139,7 +140,7 @@ def caveats_of(
         said.append(f"{floor[0]}, which needs no model at all, {how}.")
     if 0 < interval.num_groups < FEW_GROUPS and not is_split_by_section:
         said.append(
-            f"The questions come from only {_counted(interval.num_groups, 'document')}, so the interval is rough."
+            f"The questions come from only {counted(interval.num_groups, 'document')}, so the interval is rough."
         )
     if is_split_by_section:
         said.append(
@@ -153,16 +154,16 @@ def caveats_of(
         )
     if num_leaking:
         said.append(
-            f"{_counted(num_leaking, 'test question')} also stood, or had a document, in what this run learned from: it was "
+            f"{counted(num_leaking, 'test question')} also stood, or had a document, in what this run learned from: it was "
             "trained on another dataset version. Do not rely on this comparison."
         )
     if num_missing:
         said.append(
-            f"{_counted(num_missing, 'right passage')} could not be found by anyone: not in the corpus searched."
+            f"{counted(num_missing, 'right passage')} could not be found by anyone: not in the corpus searched."
         )
     if num_failed:
         said.append(
-            f"{_counted(num_failed, 'question')} could not be scored and {'was' if num_failed == 1 else 'were'} left out."
+            f"{counted(num_failed, 'question')} could not be scored and {'was' if num_failed == 1 else 'were'} left out."
         )
     if num_candidates > 1:
         said.append(
@@ -173,16 +174,7 @@ def caveats_of(
     return tuple(said)
 
 
-def signed(value: float) -> str:
-    """A difference with its sign and a real minus, such as +0.012 or −0.034."""
-    return f"{value:+.3f}".replace("-", "−").replace("+0.000", "0.000").replace("−0.000", "0.000")
-
-
 def leakage_of(test: Sequence[tuple[str, str]], learned: Mapping[str, str]) -> int:
     """How many (question, group) of `test` occur as a question or a group of `learned` (question -> group)."""
     groups = set(learned.values())
     return sum(question in learned or group in groups for question, group in test)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -16,6 +16,7 @@ from finetune_core.storage.pairs import PairFilter, PairState
 from finetune_core.synthesis import templates
 from finetune_core.synthesis.question_filters import FILTERS
 from finetune_core.synthesis.questions import LANGUAGES, SAME_LANGUAGE
+from finetune_core.wording import counted
 from finetune_core.workspace import jobs
 
 __all__ = ["LANGUAGES", "SAME_LANGUAGE", "GenerationParams"]
@@ -155,7 +156,7 @@ def start(project_id: str, params: GenerationParams) -> str:
             f"A cap of {params.max_cost_usd} dollars cannot be kept: the prices of {params.provider} are not known.",
             hint="Enter them on the Settings page, or set a cap in tokens.",
         )
-    title = f"Write {seen.num_questions - seen.num_done} questions over {seen.num_chunks} chunks"
+    title = f"Write {counted(seen.num_questions - seen.num_done, 'question')} over {counted(seen.num_chunks, 'chunk')}"
     unique_key = f"generate:{project_id}"
     return jobs.submit(project_id, "generate", params.model_dump(mode="json"), title=title, unique_key=unique_key)
 

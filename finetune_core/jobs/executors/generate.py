@@ -20,6 +20,7 @@ from finetune_core.storage import database, generations, pairs
 from finetune_core.storage.generations import Asked, GenerationState, Spend
 from finetune_core.storage.pairs import NewPair, PairSource
 from finetune_core.synthesis.questions import Batch, QuestionWriter, Written
+from finetune_core.wording import counted
 
 HEAVY = True
 Params = GenerationParams
@@ -227,7 +228,9 @@ class _Session:
         cost = self.purse.spent.cost_usd
         money = f", ${cost:.4f}" if cost else ""
         tokens = f", {self.purse.spent.tokens:,} tokens" if self.purse.spent.tokens else ""
-        self.run.progress(done / max(1, self.plan.num_questions), f"{written} questions written{tokens}{money}")
+        self.run.progress(
+            done / max(1, self.plan.num_questions), f"{counted(written, 'question')} written{tokens}{money}"
+        )
 
     def result(self) -> dict[str, Any]:
         """What this attempt did, and what the job has cost over all of its attempts."""

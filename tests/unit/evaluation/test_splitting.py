@@ -107,6 +107,6 @@ def test_few_documents_too_short_for_sections_are_dealt_out_whole() -> None:
 
 def test_too_little_is_said() -> None:
     examples, corpus = made(2, 2)
-    with pytest.raises(DatasetError, match="for validation: 4, over 2 documents") as caught:
+    with pytest.raises(DatasetError, match="4 pairs over 2 documents: too few to leave one for validation") as caught:
         cut(examples, corpus, SHARES)
     assert "10 documents" in caught.value.hint

@@ -1,0 +1,25 @@
+"""Small words that messages and tables are made of."""
+
+_STEMS = {"ndcg": "nDCG", "mrr": "MRR", "map": "MAP"}
+_RAGAS = {
+    "id_based_context_precision": "ragas: precision by id, first 5",
+    "id_based_context_recall": "ragas: recall by id, first 5",
+    "non_llm_context_precision_with_reference": "ragas: precision by text, first 5",
+    "non_llm_context_recall": "ragas: recall by text, first 5",
+}
+
+
+def counted(num: int, noun: str) -> str:
+    """A number with its noun: "1 question", "1,200 questions". For nouns whose plural is made with an s."""
+    return f"{num:,} {noun}{'' if num == 1 else 's'}"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and a real minus, such as +0.012 or −0.034; 0.000 has no sign."""
+    return f"{value:+.3f}".replace("-", "−").replace("+0.000", "0.000").replace("−0.000", "0.000")
+
+
+def metric_title(name: str) -> str:
+    """A metric as papers write it: "ndcg@10" is "nDCG@10"; ragas' say whose they are; others are called by their name."""
+    stem, at, cutoff = name.partition("@")
+    return _RAGAS.get(name) or _STEMS.get(stem, stem) + at + cutoff
