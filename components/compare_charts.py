@@ -1,14 +1,14 @@
 """Before and after with whiskers, and every difference with its interval."""
 
+import html
 from typing import Any
 
 import streamlit as st
 
 from components.charts import colour, show_chart
 from components.compare_metrics import crosses_zero
-from components.compare_verdict import signed
 from components.text import t
-from finetune_core.workspace.comparisons import ComparisonView
+from finetune_core.workspace.comparisons import ComparisonView, signed
 
 _ROW_PX = 44
 
@@ -39,7 +39,7 @@ def _before_after(view: ComparisonView, system: str, names: list[str]) -> Any:
 
     base = view.system(view.difference(system)["against"])
     floors = [each for each in view.result["systems"] if each["role"] == "floor"][:1]
-    drawn = [(each, "floor", each["name"], 0.26) for each in floors]
+    drawn = [(each, "floor", html.escape(each["name"]), 0.26) for each in floors]
     drawn += [(base, "base", t("base"), 0.0), (view.system(system), "tuned", t("tuned"), -0.26)]
     figure = go.Figure()
     for each, role, title, offset in drawn:
@@ -50,47 +50,61 @@ def _before_after(view: ComparisonView, system: str, names: list[str]) -> Any:
             marker={"color": colour(role), "size": 11 if role == "tuned" else 9},
             error_x={
                 "type": "data", "symmetric": False, "thickness": 1.6, "width": 0, "color": colour(role),
-                "array": [(value["high"] or value["value"]) - value["value"] for _, value in points],
-                "arrayminus": [value["value"] - (value["low"] or value["value"]) for _, value in points],
+                "array": [_reach(value, "high") for _, value in points],
+                "arrayminus": [_reach(value, "low") for _, value in points],
             },
-            hovertemplate="%{x:.3f}<extra>" + role + "</extra>",
+            hovertemplate="%{x:.3f}<extra>" + title + "</extra>",
         )  # fmt: skip
     _name_rows(figure, view, names)
     figure.update_xaxes(range=[0, 1], tickformat=".1f")
     return figure
 
 
+def _reach(value: dict[str, Any], end: str) -> float:
+    """How far the whisker reaches; 0 where there is no interval."""
+    return 0.0 if value[end] is None else abs(value[end] - value["value"])
+
+
 def _differences(view: ComparisonView, system: str, names: list[str]) -> Any:
+    intervals = [view.difference(system)["metrics"][name] for name in names]
+    figure = interval_figure(intervals, names.index(view.result["headline"]))
+    _name_rows(figure, view, names)
+    return figure
+
+
+def interval_figure(intervals: list[dict[str, Any]], filled: int) -> Any:
+    """Differences with their intervals, one to a row, the first on top; row `filled` is drawn full, the others hollow.
+
+    Grey where the interval crosses zero. A row without an interval stays empty.
+    """
     from plotly import graph_objects as go
 
     figure = go.Figure()
     figure.add_vline(x=0, line={"color": colour("text"), "width": 1, "dash": "dot"})
-    for row, name in enumerate(names):
-        interval = view.difference(system)["metrics"][name]
+    for row, interval in enumerate(intervals):
         if interval["difference"] is None or interval["low"] is None:
             continue
-        role = "undecided" if crosses_zero(interval) else "better" if interval["difference"] > 0 else "worse"
-        is_headline = name == view.result["headline"]
+        hue = colour("undecided" if crosses_zero(interval) else "better" if interval["difference"] > 0 else "worse")
         figure.add_scatter(
             x=[interval["low"], interval["high"]], y=[row, row], mode="lines", hoverinfo="skip",
-            line={"color": colour(role), "width": 4 if is_headline else 2},
+            line={"color": hue, "width": 4 if row == filled else 2},
         )  # fmt: skip
         figure.add_scatter(
-            x=[interval["difference"]], y=[row], mode="markers",
+            x=[interval["difference"]], y=[row], mode="markers+text", text=[signed(interval["difference"])],
+            textposition="top center",
             marker={
-                "color": colour(role), "size": 13 if is_headline else 10,
-                "symbol": "circle" if is_headline else "circle-open", "line": {"width": 2, "color": colour(role)},
+                "color": hue, "size": 13 if row == filled else 10, "symbol": "circle" if row == filled else "circle-open",
+                "line": {"width": 2, "color": hue},
             },
             hovertemplate=" … ".join(signed(interval[end]) for end in ("low", "high")) + "<extra></extra>",
         )  # fmt: skip
-    _name_rows(figure, view, names)
     figure.update_layout(showlegend=False)
-    figure.update_xaxes(tickformat="+.2f", range=span_of([view.difference(system)["metrics"][name] for name in names]))
+    figure.update_xaxes(tickformat="+.2f", range=_span(intervals))
     return figure
 
 
-def span_of(intervals: list[dict[str, Any]]) -> list[float]:
-    """A range from the lowest to the highest bound and always over zero, with some air."""
+def _span(intervals: list[dict[str, Any]]) -> list[float]:
+    """From the lowest to the highest bound and always over zero, with some air."""
     bounds = [bound for each in intervals for bound in (each["low"], each["high"]) if bound is not None]
     low, high = min([0.0, *bounds]), max([0.0, *bounds])
     air = 0.06 * max(high - low, 0.02)
@@ -104,5 +118,5 @@ def _name_rows(figure: Any, view: ComparisonView, names: list[str]) -> None:
         for name, title in zip(names, titles, strict=True)
     ]
     figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=texts, range=[len(names) - 0.5, -0.5], showgrid=False
+        tickvals=list(range(len(names))), ticktext=texts, range=[len(names) - 0.5, -0.7], showgrid=False
     )

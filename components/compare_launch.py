@@ -3,10 +3,9 @@
 import streamlit as st
 
 from components.empty import empty_state
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
 from components.text import plain, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import comparisons, datasets, jobs, models
 
 
@@ -15,8 +14,7 @@ def compare_launch(project_id: str, *, key: str) -> None:
     live = [job for job in jobs.listing(project_id, ["compare"], limit=5) if job.is_live]
     for job in live:
         job_card(job.id, key=f"{key}_{job.id}")
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
     known = {model.id: model for model in models.listing(project_id)}
     versions = {version.id: version.name for version in datasets.listing(project_id)}
     if not known or not versions:
@@ -54,9 +52,5 @@ def compare_launch(project_id: str, *, key: str) -> None:
 
 
 def _start(project_id: str, dataset: str, chosen: list[str], key: str) -> None:
-    try:
-        launched = comparisons.launch(project_id, dataset, chosen)
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)
-        return
-    st.query_params["comparison"] = launched.comparison_id
+    with kept_errors(key):
+        st.query_params["comparison"] = comparisons.launch(project_id, dataset, chosen).comparison_id

@@ -4,9 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from components.compare_verdict import signed
 from components.text import plain, t
-from finetune_core.workspace.comparisons import ComparisonView
+from finetune_core.workspace.comparisons import ComparisonView, signed
 
 _CARDS = ("ndcg@10", "hit@1", "hit@10", "mrr@10")
 
@@ -35,15 +34,14 @@ def _all(view: ComparisonView, system: str) -> None:
         )
     )
     base = view.system(view.difference(system)["against"])
-    st.caption(
-        t(
-            "Searching took {before} ms a question with the base and {after} ms with the tuned model, encoding apart.",
-            before=f"{base['facts']['latency_ms']:.1f}",
-            after=f"{view.system(system)['facts']['latency_ms']:.1f}",
+    if "latency_ms" in base["facts"]:
+        st.caption(
+            t(
+                "Searching took {before} ms a question with the base and {after} ms with the tuned model, encoding apart.",
+                before=f"{base['facts']['latency_ms']:.1f}",
+                after=f"{view.system(system)['facts']['latency_ms']:.1f}",
+            )
         )
-        if "latency_ms" in base["facts"]
-        else ""
-    )
     for line in _notes(view, system):
         st.caption(line)
 

@@ -1,12 +1,10 @@
 """Which comparison the page is about: the one in the URL, or the newest."""
 
-import datetime
-
 import streamlit as st
 
 from components.compare_launch import compare_launch
 from components.job_card import job_card
-from components.text import t
+from components.text import t, time_text
 from finetune_core.workspace import comparisons, jobs
 from finetune_core.workspace.comparisons import ComparisonView
 
@@ -39,5 +37,4 @@ def compare_picker(project_id: str, *, key: str) -> ComparisonView | None:
 
 def _label(view: ComparisonView) -> str:
     names = ", ".join(system["name"] for system in view.tuned)
-    at = datetime.datetime.fromtimestamp(view.created_at).astimezone()
-    return f"{names} · {view.dataset_name} · {at:%Y-%m-%d %H:%M}"
+    return f"{names} · {view.dataset_name} · {time_text(view.created_at)}"

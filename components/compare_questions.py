@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.compare_lists import compare_lists
+from components.pager import pager
 from components.text import plain, t
 from finetune_core.workspace import comparisons
 from finetune_core.workspace.comparisons import Change, ComparisonView, Length, Outcome, OutcomeFilter
@@ -20,10 +21,8 @@ def compare_questions(view: ComparisonView, system: str, *, key: str) -> None:
     chosen = OutcomeFilter(change, chosen.document, chosen.length)
     slot = st.container(gap="xsmall")
     num = comparisons.outcomes(view, system, chosen, limit=0).num_matching
-    number = (
-        st.pagination(max(1, -(-num // _PAGE)), key=f"{key}_page_{view.id}_{system}_{chosen}") if num > _PAGE else 1
-    )
-    page = comparisons.outcomes(view, system, chosen, offset=(number - 1) * _PAGE, limit=_PAGE)
+    offset = pager(num, _PAGE, key=f"{key}_page_{view.id}_{system}_{chosen}")
+    page = comparisons.outcomes(view, system, chosen, offset=offset, limit=_PAGE)
     with slot:
         if not page.outcomes:
             st.caption(t("No question fits these filters."))

@@ -5,10 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from components.charts import colour, show_chart
-from components.compare_charts import span_of
-from components.compare_metrics import crosses_zero
-from components.compare_verdict import signed
+from components.charts import show_chart
+from components.compare_charts import interval_figure
 from components.text import plain, t
 from finetune_core.workspace.comparisons import ComparisonView
 
@@ -39,38 +37,17 @@ def compare_system(view: ComparisonView, *, key: str) -> str:
     if chosen and chosen != candidate:
         verdict = view.difference(chosen)["verdict"]
         mark = t("Exploratory, because this run was not the candidate:") if verdict["is_exploratory"] else ""
-        st.caption(f"{mark} {plain(verdict['sentence'])}")
+        st.caption(f"{mark} {plain(t(verdict['sentence']))}")
     return chosen or candidate
 
 
 def _runs(view: ComparisonView, names: dict[str, str], candidate: str) -> Any:
-    from plotly import graph_objects as go
-
     headline = view.result["headline"]
-    figure = go.Figure()
-    figure.add_vline(x=0, line={"color": colour("text"), "width": 1, "dash": "dot"})
-    for row, key in enumerate(names):
-        interval = view.difference(key)["metrics"][headline]
-        if interval["difference"] is None or interval["low"] is None:
-            continue
-        role = "undecided" if crosses_zero(interval) else "better" if interval["difference"] > 0 else "worse"
-        figure.add_scatter(
-            x=[interval["low"], interval["high"]], y=[row, row], mode="lines", hoverinfo="skip",
-            line={"color": colour(role), "width": 4 if key == candidate else 2},
-        )  # fmt: skip
-        figure.add_scatter(
-            x=[interval["difference"]], y=[row], mode="markers+text", text=[signed(interval["difference"])],
-            textposition="top center", hoverinfo="skip",
-            marker={
-                "color": colour(role), "size": 12, "symbol": "circle" if key == candidate else "circle-open",
-                "line": {"width": 2, "color": colour(role)},
-            },
-        )  # fmt: skip
+    intervals = [view.difference(key)["metrics"][headline] for key in names]
+    figure = interval_figure(intervals, list(names).index(candidate))
     # plotly reads a little HTML in labels: names that people wrote are escaped.
     labels = [html.escape(name if len(name) <= 32 else name[:31] + "…") for name in names.values()]
     figure.update_yaxes(
         tickvals=list(range(len(names))), ticktext=labels, range=[len(names) - 0.5, -0.8], showgrid=False
     )
-    figure.update_xaxes(tickformat="+.2f", range=span_of([view.difference(key)["metrics"][headline] for key in names]))
-    figure.update_layout(showlegend=False)
     return figure

@@ -4,7 +4,7 @@ import streamlit as st
 
 from components.charts import colour, show_chart
 from components.text import plain, t, tn
-from finetune_core.workspace.comparisons import ComparisonView
+from finetune_core.workspace.comparisons import ComparisonView, signed
 
 _LOOK = {
     "better": ("green", ":material/trending_up:", "better"),
@@ -25,25 +25,27 @@ def compare_verdict(view: ComparisonView, *, key: str) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.badge(t("Verdict on {metric}", metric=result["titles"][result["headline"]]), icon=icon, color=hue)
                 st.text(view.system(verdict["system"])["name"])
-            st.header(_title(verdict["outcome"], result["num_questions"]), anchor=False)
+            st.header(_title(view), anchor=False)
             st.markdown(_sentence(view))
         with drawing:
             _interval(view, role, key)
         for caveat in verdict["caveats"]:
-            st.caption(f":material/info: {plain(caveat)}")
+            st.caption(f":material/info: {plain(t(caveat))}")
 
 
-def _title(outcome: str, num_questions: int) -> str:
+def _title(view: ComparisonView) -> str:
+    verdict = view.result["verdict"]
+    num_scored = view.difference(verdict["system"])["metrics"][view.result["headline"]]["num_rows"]
     return {
         "better": t("Tuning made it better"),
         "worse": t("Tuning made it worse"),
         "no_difference": tn(
             "No difference that {num} question could show",
             "No difference that {num} questions could show",
-            num_questions,
+            num_scored,
         ),
         "not_scored": t("Nothing can be said: no question could be scored"),
-    }[outcome]
+    }[verdict["outcome"]]
 
 
 def _sentence(view: ComparisonView) -> str:
@@ -53,11 +55,11 @@ def _sentence(view: ComparisonView) -> str:
     if difference["before"] is None:
         return ""
     sentence = t(
-        "{metric} went from **{before}** to **{after}** on {questions} questions, searching {searched} passages.",
+        "{metric} went from **{before}** to **{after}** on {questions}, searching {searched} passages.",
         metric=result["titles"][result["headline"]],
         before=f"{difference['before']:.3f}",
         after=f"{difference['after']:.3f}",
-        questions=f"{interval['num_rows']:,}",
+        questions=tn("{num} question", "{num} questions", interval["num_rows"]),
         searched=f"{result['num_searched'] or 0:,}",
     )
     if interval["low"] is None:
@@ -95,8 +97,3 @@ def _interval(view: ComparisonView, role: str, key: str) -> None:
     )
     figure.update_yaxes(visible=False, range=[-1, 1.6])
     show_chart(figure, key=f"{key}_interval", height=170, alt=_sentence(view).replace("**", ""))
-
-
-def signed(value: float) -> str:
-    """A difference with its sign and a real minus."""
-    return f"{value:+.3f}".replace("-", "−")

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from components.text import t, tn
+from components.corpus_exclude import corpus_exclude
+from components.pager import pager
+from components.text import t
 from finetune_core.workspace import corpus
 from finetune_core.workspace.corpus import ChunkFilter, ChunkView, ListedChunk
 from finetune_core.workspace.projects import Project
@@ -20,11 +22,11 @@ def corpus_chunks(project: Project, *, key: str) -> None:
         return
     with bar:
         actions = st.container(horizontal=True)
-        number = st.pagination(max(1, -(-total // _PAGE)), key=f"{key}_page_{chosen.view}_{chosen.text}")
-    found = corpus.list_chunks(project.id, chosen, limit=_PAGE, offset=(number - 1) * _PAGE)
+        offset = pager(total, _PAGE, key=f"{key}_page_{chosen.view}_{chosen.text}")
+    found = corpus.list_chunks(project.id, chosen, limit=_PAGE, offset=offset)
     version = st.session_state.setdefault(f"{key}_version", 0)
     with slot:
-        rows = _table(found.items, f"{key}_table_{chosen.view}_{chosen.text}_{number}_{version}")
+        rows = _table(found.items, f"{key}_table_{chosen.view}_{chosen.text}_{offset}_{version}")
     picked = [found.items[row] for row in rows if row < len(found.items)]
     with actions:
         _actions(project.id, picked, key)
@@ -101,20 +103,9 @@ def _actions(project_id: str, picked: list[ListedChunk], key: str) -> None:
     if not picked:
         st.caption(t("Tick one row to read it, or several to leave them out."))
         return
-    into = [listed.chunk.id for listed in picked if listed.chunk.excluded]
-    out = [listed.chunk.id for listed in picked if not listed.chunk.excluded]
-    for ids, excluded, icon, label in (
-        (out, True, "visibility_off", tn("Leave {num} out", "Leave {num} out", len(out))),
-        (into, False, "visibility", tn("Take {num} back", "Take {num} back", len(into))),
-    ):
-        if ids:
-            st.button(label, icon=f":material/{icon}:", key=f"{key}_{icon}", on_click=_set,
-                      args=(project_id, ids, excluded, key))  # fmt: skip
-
-
-def _set(project_id: str, ids: list[str], excluded: bool, key: str) -> None:
-    corpus.exclude_chunks(project_id, ids, excluded)
-    st.session_state[f"{key}_version"] += 1  # a new table: its ticks are gone
+    used = [listed.chunk.id for listed in picked if not listed.chunk.excluded]
+    unused = [listed.chunk.id for listed in picked if listed.chunk.excluded]
+    corpus_exclude(project_id, used, unused, corpus.exclude_chunks, key=key)
 
 
 def _whole(project_id: str, listed: ListedChunk) -> None:

@@ -2,7 +2,9 @@
 
 import streamlit as st
 
-from components.text import t, tn
+from components.corpus_exclude import corpus_exclude
+from components.pager import pager
+from components.text import t
 from finetune_core.workspace import corpus
 
 _PAGE = 20
@@ -24,14 +26,14 @@ def corpus_documents(project_id: str, *, key: str) -> None:
     total = corpus.list_documents(project_id, text=text or "", limit=1).total
     with bar:
         actions = st.container(horizontal=True)
-        number = st.pagination(max(1, -(-total // _PAGE)), key=f"{key}_page_{text}")
-    found = corpus.list_documents(project_id, text=text or "", limit=_PAGE, offset=(number - 1) * _PAGE)
+        offset = pager(total, _PAGE, key=f"{key}_page_{text}")
+    found = corpus.list_documents(project_id, text=text or "", limit=_PAGE, offset=offset)
     if not found.items:
         slot.info(t("No document has these words."), icon=":material/search_off:")
         return
     version = st.session_state.setdefault(f"{key}_version", 0)
     with slot:
-        picked = _table(found.items, f"{key}_table_{number}_{text}_{version}")
+        picked = _table(found.items, f"{key}_table_{offset}_{text}_{version}")
     with actions:
         _actions(project_id, [found.items[row] for row in picked if row < len(found.items)], key)
 
@@ -82,24 +84,12 @@ def _actions(project_id: str, picked: list[corpus.Document], key: str) -> None:
         return
     if len(picked) == 1 and st.button(t("Read"), icon=":material/menu_book:", key=f"{key}_read"):
         _read(project_id, picked[0])
-    into = [document.id for document in picked if document.excluded]
-    out = [document.id for document in picked if not document.excluded]
-    if out:
-        label = tn("Leave {num} out", "Leave {num} out", len(out))
-        st.button(label, icon=":material/visibility_off:", key=f"{key}_out", on_click=_set,
-                  args=(project_id, out, True, key))  # fmt: skip
-    if into:
-        label = tn("Take {num} back", "Take {num} back", len(into))
-        st.button(label, icon=":material/visibility:", key=f"{key}_in", on_click=_set,
-                  args=(project_id, into, False, key))  # fmt: skip
+    used = [document.id for document in picked if not document.excluded]
+    unused = [document.id for document in picked if document.excluded]
+    corpus_exclude(project_id, used, unused, corpus.exclude_documents, key=key)
 
 
-def _set(project_id: str, ids: list[str], excluded: bool, key: str) -> None:
-    corpus.exclude_documents(project_id, ids, excluded)
-    st.session_state[f"{key}_version"] += 1  # a new table: its ticks are gone
-
-
-@st.dialog("Document", width="large")
+@st.dialog(t("Document"), width="large")
 def _read(project_id: str, document: corpus.Document) -> None:
     st.text(document.name)
     text = corpus.document_text(project_id, document.id)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.empty import empty_state
+from components.pager import pager
 from components.text import size_text, t
 from finetune_core.workspace import corpus
 from finetune_core.workspace.corpus import FileState
@@ -32,14 +33,14 @@ def corpus_files(project_id: str, *, key: str) -> None:
     )
     total = sum(counts[state] for state in chosen or FileState)
     slot = st.container()
-    number = st.pagination(max(1, -(-total // _PAGE)), key=f"{key}_page_{len(chosen)}") if total > _PAGE else 1
-    found = corpus.outcomes(project_id, states=chosen, limit=_PAGE, offset=(number - 1) * _PAGE)
+    offset = pager(total, _PAGE, key=f"{key}_page_{len(chosen)}")
+    found = corpus.outcomes(project_id, states=chosen, limit=_PAGE, offset=offset)
     rows = [
         {
             t("State"): names[file.state],
             t("File"): file.name,
             t("Size"): size_text(file.size_bytes),
-            t("Why"): file.reason,
+            t("Why"): t(file.reason),
         }
         for file in found.items
     ]
@@ -52,6 +53,6 @@ def corpus_files(project_id: str, *, key: str) -> None:
             t("Size"): st.column_config.TextColumn(width="small"),
             t("Why"): st.column_config.TextColumn(width="large"),
         },
-        key=f"{key}_table_{number}",
+        key=f"{key}_table_{offset}",
         alt=t("Files and what became of them"),
     )

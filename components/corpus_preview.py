@@ -35,7 +35,9 @@ def corpus_preview(project_id: str, chosen: ChunkSettings, *, key: str) -> None:
     text = tn("{num} chunk", "{num} chunks", len(sizes))
     middle = sorted(sizes)[len(sizes) // 2]
     note = t("half of them have up to {middle} tokens, the longest {longest}", middle=middle, longest=max(sizes))
-    part = t(" from its first 20,000 characters") if preview.is_cut_off else ""
+    part = (
+        " " + t("from its first {num} characters", num=f"{corpus.PREVIEW_CHARACTERS:,}") if preview.is_cut_off else ""
+    )
     st.markdown(f"**{text}**{part}: {note}.")
     _cards(preview)
 

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_error, show_kept_error
 from components.text import plain, t, tn
 from finetune_core.errors import FinetuneError
 from finetune_core.workspace import corpus
-from finetune_core.workspace.projects import Project
+from finetune_core.workspace.projects import BUNDLED_EMBEDDER, Project
 
-_BUNDLED = "bundled/all-MiniLM-L6-v2"
 _MAX_TOKENS = 1024
 
 
@@ -29,7 +28,7 @@ def corpus_settings(project: Project, *, key: str) -> ChunkSettings:
     with st.container(border=True, key=key):
         model = st.selectbox(
             t("Base model"),
-            list(dict.fromkeys([project.base_model, _BUNDLED])),
+            list(dict.fromkeys([project.base_model, BUNDLED_EMBEDDER])),
             key=f"{mark}_model",
             accept_new_options=True,
             required=True,
@@ -69,8 +68,7 @@ def _apply(project: Project, chosen: ChunkSettings, key: str) -> None:
         elif num_documents:
             st.caption(t("Questions go along to the chunk that holds their quote; frozen datasets stay as they are."))
     _window(chosen)
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
 
 
 def _window(chosen: ChunkSettings) -> None:
@@ -88,12 +86,10 @@ def _window(chosen: ChunkSettings) -> None:
 
 
 def _change(project_id: str, chosen: ChunkSettings, key: str) -> None:
-    try:
+    with kept_errors(key):
         corpus.change_settings(
             project_id,
             base_model=chosen.base_model,
             chunk_tokens=chosen.chunk_tokens,
             overlap_tokens=chosen.overlap_tokens,
         )
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import keep_error, kept_errors, show_kept_error
 from components.text import plain, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import corpus, installation
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -35,8 +34,7 @@ def corpus_upload(project_id: str, *, is_open: bool, key: str) -> None:
             args=(project_id, f"{key}_files_{round_number}", key),
         )
         _folder(project_id, key)
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
 
 
 def _folder(project_id: str, key: str) -> None:
@@ -55,24 +53,18 @@ def _folder(project_id: str, key: str) -> None:
 
 
 def _add_files(project_id: str, widget: str, key: str) -> None:
-    """A button's callback: nothing may be drawn here, so a problem is kept for the page to show."""
-    try:
-        uploads = []
-        for file in st.session_state.get(widget) or []:
-            uploads.append(corpus.Upload(installation.receive(file.name, file), file.name))
+    with kept_errors(key):
+        files = st.session_state.get(widget) or []
+        uploads = [corpus.Upload(installation.receive(file.name, file), file.name) for file in files]
         corpus.ingest_uploads(project_id, uploads)
         st.session_state[f"{key}_round"] += 1  # a new widget: the files are given back and leave the memory
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)
 
 
 def _add_folder(project_id: str, roots: list[Path], key: str) -> None:
     path = st.session_state.get(f"{key}_folder", "").strip()
     if not path:
-        st.session_state[f"{key}_problem"] = (t("No path is given."), t("Type the path of a file or folder first."))
+        keep_error(key, t("No path is given."), t("Type the path of a file or folder first."))
         return
-    try:
+    with kept_errors(key):
         corpus.ingest_path(project_id, Path(path), roots=roots)
         st.session_state[f"{key}_folder"] = ""
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)

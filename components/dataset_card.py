@@ -1,19 +1,20 @@
-"""A frozen dataset version as a card: what is in it, what leaks, what it can show."""
+"""A frozen dataset version as a card: what is in it, how it was split, and whether anything leaks."""
+
+from typing import Any
 
 import streamlit as st
 
 from components.text import plain, t, tn
 from finetune_core.workspace.datasets import DatasetView
 
-RULES = {
+_RULES = {
     "document": "Split by document: no document is in two parts.",
-    "section": "Fewer than 10 documents: the parts are sections of the same documents, a passage apart.",
     "imported": "The split is the one it was imported with.",
 }
 
 
 def dataset_card(dataset: DatasetView, *, key: str) -> None:
-    """Draw the card."""
+    """Draw the card. What its test set can show stands where a training is weighed up, in train_before_start."""
     manifest = dataset.manifest
     with st.container(border=True, key=key):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -25,45 +26,28 @@ def dataset_card(dataset: DatasetView, *, key: str) -> None:
             groups = manifest["num_groups"][part]
             note = tn("over {num} document", "over {num} documents", groups)
             column.metric(labels[part], f"{num:,}", help=note)
-        st.caption(t(RULES.get(manifest["split_rule"], "")) + " " + _searched(manifest))
-        _power(manifest)
-        for warning in manifest["warnings"]:
-            st.warning(plain(warning), icon=":material/warning:")
+        st.caption(f"{t(_RULES.get(manifest['split_rule'], ''))} {_searched(manifest)}")
+        if warnings := [plain(t(warning)) for warning in manifest["warnings"]]:
+            st.warning("\n\n".join(warnings), icon=":material/warning:")
         _leakage(manifest["leakage"], key)
 
 
-def _leakage_badge(manifest: dict) -> None:
+def _leakage_badge(manifest: dict[str, Any]) -> None:
     if manifest["leakage"]["is_leaking"]:
         st.badge(t("Leaks between the parts"), color="red", icon=":material/warning:")
     else:
         st.badge(t("No leaks found"), color="green", icon=":material/check:")
 
 
-def _searched(manifest: dict) -> str:
+def _searched(manifest: dict[str, Any]) -> str:
     num = manifest["num_searched"]["test"]
     return tn("Test questions are searched in {num} passage.", "Test questions are searched in {num} passages.", num)
 
 
-def _power(manifest: dict) -> None:
-    """The base model's score, and the smallest gain this test set can show."""
-    base, gain = manifest.get("base") or {}, manifest.get("smallest_detectable_gain")
-    if gain is None or "test_ndcg" not in base:
-        st.caption(plain(base.get("note", "")))
-        return
-    st.markdown(
-        t(
-            "The base model reaches nDCG@10 **{base}** on the test questions. This test set can show a gain of "
-            "**{gain}** or more.",
-            base=f"{base['test_ndcg']:.3f}",
-            gain=f"{gain:.3f}",
-        )
-    )
-
-
-def _leakage(leakage: dict, key: str) -> None:
+def _leakage(leakage: dict[str, Any], key: str) -> None:
     with st.expander(t("Leakage report"), key=f"{key}_leakage", icon=":material/policy:"):
         for sentence in leakage["sentences"]:
-            st.text(sentence)
+            st.text(t(sentence))
         if leakage["shared_questions"]:
             st.dataframe(leakage["shared_questions"], hide_index=True, alt=t("Questions that are in two parts"))
         if leakage["ambiguous"]:

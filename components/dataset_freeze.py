@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from components.errors import show_error, shown_errors
+from components.errors import kept_errors, show_kept_error, shown_errors
 from components.job_card import job_card
-from components.text import plain, t
-from finetune_core.errors import FinetuneError
+from components.text import plain, t, tn
 from finetune_core.workspace import datasets, jobs
 
 
@@ -15,7 +14,7 @@ def dataset_freeze(project_id: str, *, key: str) -> str | None:
     name_key = f"{key}_name_{suggested}"  # once v1 is frozen, the box is a new one that says v2
     with st.form(f"{key}_form", border=True):
         st.text_input(t("Name of the version"), value=suggested, key=name_key, max_chars=120)
-        st.caption(t("{num} accepted pairs are taken.", num=f"{counts.num_accepted:,}"))
+        st.caption(tn("{num} accepted pair is taken.", "{num} accepted pairs are taken.", counts.num_accepted))
         st.toggle(
             t("Also take the {num} pending pairs that passed the filters", num=f"{counts.num_pending:,}"),
             value=False, key=f"{key}_pending", disabled=not counts.num_pending,
@@ -29,8 +28,7 @@ def dataset_freeze(project_id: str, *, key: str) -> str | None:
         st.form_submit_button(
             t("Freeze"), icon=":material/ac_unit:", type="primary", on_click=_freeze, args=(project_id, key, name_key)
         )
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
     return _under_way(key)
 
 
@@ -49,9 +47,7 @@ def _under_way(key: str) -> str | None:
 
 def _freeze(project_id: str, key: str, name_key: str) -> None:
     state = st.session_state
-    try:
+    with kept_errors(key):
         state[f"{key}_job"] = datasets.freeze(
             project_id, state[name_key], include_pending=state[f"{key}_pending"], seed=int(state[f"{key}_seed"])
         )
-    except FinetuneError as error:
-        state[f"{key}_problem"] = (error.message, error.hint)

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from components.project import project_query
+
 
 def empty_state(
     title: str,
@@ -25,9 +27,12 @@ def empty_state(
         st.subheader(title, anchor=False, text_alignment="center")
         st.markdown(text, text_alignment="center", width=520)
         if page:
-            kept = {"project": st.query_params["project"]} if "project" in st.query_params else {}
             st.page_link(
-                f"../{page}", label=label, icon=":material/arrow_forward:", icon_position="right", query_params=kept
+                f"../{page}",
+                label=label,
+                icon=":material/arrow_forward:",
+                icon_position="right",
+                query_params=project_query(),
             )
         if button:
             pressed = st.button(button, type="primary", icon=":material/add:", key=f"{key}_button")

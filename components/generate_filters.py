@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.text import t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import generation
 
 
@@ -26,11 +25,10 @@ def generate_filters(project_id: str, *, key: str) -> None:
         icon=":material/filter_alt:",
         key=f"{key}_run",
         disabled=not chosen or is_busy,
-        on_click=_do,
-        args=(key, generation.start_filters, project_id, chosen),
+        on_click=_run,
+        args=(project_id, chosen, key),
     )
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
 
 
 def _card(project_id: str, card: generation.FilterCard, is_busy: bool, key: str) -> bool:
@@ -47,16 +45,17 @@ def _card(project_id: str, card: generation.FilterCard, is_busy: bool, key: str)
             )
             st.button(
                 t("Undo"), icon=":material/undo:", type="tertiary", key=f"{key}_{card.name}_undo",
-                disabled=not card.num_set_aside or is_busy, on_click=_do,
-                args=(key, generation.undo_filter, project_id, card.name),
+                disabled=not card.num_set_aside or is_busy, on_click=_undo, args=(project_id, card.name, key),
                 help=t("Brings back what this filter set aside, unless another one objects too."),
             )  # fmt: skip
     return is_chosen
 
 
-def _do(key: str, what, *arguments: object) -> None:
-    """A button's callback: nothing may be drawn here, so a problem is kept for the page to show."""
-    try:
-        what(*arguments)
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)
+def _run(project_id: str, names: list[str], key: str) -> None:
+    with kept_errors(key):
+        generation.start_filters(project_id, names)
+
+
+def _undo(project_id: str, name: str, key: str) -> None:
+    with kept_errors(key):
+        generation.undo_filter(project_id, name)

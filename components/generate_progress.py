@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.job_card import job_card
+from components.project import project_query
 from components.text import t, tn
 from finetune_core.workspace import generation
 
@@ -30,5 +31,9 @@ def generate_progress(project_id: str, *, key: str) -> None:
         if counts.num_failed:
             st.badge(t("{num} failed, asked again next time", num=f"{counts.num_failed:,}"), color="red")
         st.page_link(
-            "../pages/review.py", label=t("Review them"), icon=":material/arrow_forward:", icon_position="right"
+            "../pages/review.py",
+            label=t("Review them"),
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            query_params=project_query(),
         )

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.text import plain, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import generation
 
 
@@ -29,16 +28,12 @@ def generate_prompt(project_id: str, generator: str, *, key: str) -> None:
                 t("Back to the shipped one"), key=f"{key}_reset", type="tertiary", disabled=not view.is_own,
                 on_click=_save, args=(project_id, generator, "", key),
             )  # fmt: skip
-        if problem := st.session_state.pop(f"{key}_problem", None):
-            show_error(*problem)
+        show_kept_error(key)
 
 
 def _save(project_id: str, generator: str, field: str, key: str) -> None:
-    """A button's callback: nothing may be drawn here, so a problem is kept for the page to show."""
-    try:
+    with kept_errors(key):
         if field:
             generation.save_prompt(project_id, generator, st.session_state[field])
         else:
             generation.reset_prompt(project_id, generator)
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)

@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from components.errors import show_error
-from components.text import duration_text, t
+from components.errors import kept_errors, show_error, show_kept_error
+from components.text import duration_text, t, tn
 from finetune_core.errors import FinetuneError
 from finetune_core.workspace import generation
 
@@ -30,7 +30,7 @@ def generate_start(project_id: str, values: Mapping[str, Any], *, key: str) -> N
             st.metric(t("Time, about"), duration_text(seen.seconds))
         st.caption(_basis(seen))
         st.button(
-            t("Write {num} questions", num=f"{num_left:,}"),
+            tn("Write {num} question", "Write {num} questions", num_left),
             type="primary",
             icon=":material/play_arrow:",
             key=f"{key}_go",
@@ -38,8 +38,7 @@ def generate_start(project_id: str, values: Mapping[str, Any], *, key: str) -> N
             on_click=_start,
             args=(project_id, params, key),
         )
-        if problem := st.session_state.pop(f"{key}_problem", None):
-            show_error(*problem)
+        show_kept_error(key)
 
 
 @st.cache_data(ttl=5, max_entries=50, show_spinner=False)
@@ -60,8 +59,5 @@ def _basis(seen: generation.Estimate) -> str:
 
 
 def _start(project_id: str, params: generation.GenerationParams, key: str) -> None:
-    """A button's callback: nothing may be drawn here, so a problem is kept for the page to show."""
-    try:
+    with kept_errors(key):
         generation.start(project_id, params)
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)

@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from components.project import project_query
 from components.text import plain, t
 from finetune_core.workspace import generation, providers
 
@@ -44,7 +45,9 @@ def _service(key: str) -> dict[str, Any]:
     known = {view.provider.name: view for view in providers.listing()}
     if not known:
         st.info(t("No provider yet. Add one on Settings: its address, its model, and where its key is."))
-        st.page_link("../pages/settings.py", label=t("Go to Settings"), icon=":material/settings:")
+        st.page_link(
+            "../pages/settings.py", label=t("Go to Settings"), icon=":material/settings:", query_params=project_query()
+        )
         return {"provider": ""}
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     name = left.selectbox(

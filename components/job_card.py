@@ -1,12 +1,12 @@
 """One job as a card: how far it is, what it is doing, and the buttons that stop, cancel or resume it."""
 
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_error, show_kept_error
 from components.text import duration_text, plain, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import jobs
 
 _EVERY_S = 1.0
@@ -51,8 +51,7 @@ def _draw(job: jobs.JobView, key: str, title: str, show_log: bool) -> None:
         if job.error:
             show_error(job.error, job.hint)
         _buttons(job, key)
-        if problem := st.session_state.pop(f"{key}_problem", None):
-            show_error(*problem)
+        show_kept_error(key)
         if show_log:
             _log(job, key)
 
@@ -79,12 +78,9 @@ def _buttons(job: jobs.JobView, key: str) -> None:
             )  # fmt: skip
 
 
-def _ask(what, job_id: str, key: str) -> None:
-    """A button's callback; elements may not be drawn here, so a problem is kept for the card to show."""
-    try:
+def _ask(what: Callable[[str], None], job_id: str, key: str) -> None:
+    with kept_errors(key):
         what(job_id)
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)
 
 
 def _log(job: jobs.JobView, key: str) -> None:

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import keep_error, kept_errors, show_kept_error
 from components.text import plain, size_text, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import models
 from finetune_core.workspace.models import ModelView
 
-_SURE, _PROBLEM, _DELETED = "delete_model_sure", "delete_model_problem", "delete_model_done"
+_KEY = "delete_model"
+_SURE, _DELETED = f"{_KEY}_sure", f"{_KEY}_done"
 
 
 def model_delete(model: ModelView, *, key: str) -> None:
@@ -28,22 +28,19 @@ def _ask(model: ModelView) -> None:
             size=size_text(model.size_bytes),
         )
     )
-    with st.form("delete_model", border=False):
+    with st.form(_KEY, border=False):
         st.checkbox(t("Yes, delete this model"), key=_SURE)
         st.form_submit_button(
             t("Delete for good"), type="primary", icon=":material/delete:", on_click=_delete, args=(model.id,)
         )
-    if problem := st.session_state.pop(_PROBLEM, None):
-        show_error(*problem)
+    show_kept_error(_KEY)
 
 
 def _delete(model_id: str) -> None:
     """A button's callback; it may draw nothing, so what came of it is kept for the dialog."""
     if not st.session_state[_SURE]:
-        st.session_state[_PROBLEM] = (t("Nothing was deleted."), t("Tick the box first."))
+        keep_error(_KEY, t("Nothing was deleted."), t("Tick the box first."))
         return
-    try:
+    with kept_errors(_KEY):
         models.delete(model_id)
         st.session_state[_DELETED] = True
-    except FinetuneError as error:
-        st.session_state[_PROBLEM] = (error.message, error.hint)

@@ -1,11 +1,10 @@
 """What a model is: the facts of its manifest, and where it came from, back to the documents."""
 
-import time
 from typing import Any
 
 import streamlit as st
 
-from components.text import plain, size_text, t, tn
+from components.text import plain, size_text, t, time_text, tn
 from finetune_core import recipes
 from finetune_core.workspace import model_card
 from finetune_core.workspace.models import ModelView
@@ -38,7 +37,7 @@ def _facts(model: ModelView) -> dict[str, str]:
     return {
         t("Task"): recipes.get(model.recipe).title,
         t("Tuned from"): str(model.manifest.get("base_model", "–")),
-        t("Made"): time.strftime("%Y-%m-%d %H:%M", time.localtime(model.created_at)),
+        t("Made"): time_text(model.created_at),
         t("Size"): size_text(model.size_bytes),
         t("On validation"): "–" if base is None or best is None else f"{base:.4f} → {best:.4f} nDCG@10",
         t("Best checkpoint"): t("step {number}", number=found["best_step"]) if "best_step" in found else "–",

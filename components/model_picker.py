@@ -1,11 +1,10 @@
 """Which model to look at; the choice stands in the URL as `?model=…`."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import streamlit as st
 
-from components.text import t
+from components.text import t, time_text
 from finetune_core.workspace.models import ModelView
 
 
@@ -26,5 +25,4 @@ def model_picker(known: Sequence[ModelView], *, key: str) -> ModelView:
 
 
 def _label(model: ModelView) -> str:
-    when = datetime.fromtimestamp(model.created_at).strftime("%d %b %Y %H:%M")
-    return f"{model.name} · {when}"
+    return f"{model.name} · {time_text(model.created_at)}"

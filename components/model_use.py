@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
 from components.text import size_text, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import jobs, models
 from finetune_core.workspace.models import ModelView
 
@@ -44,13 +43,9 @@ def _download(model: ModelView, key: str) -> None:
         st.button(
             t("Make a zip"), icon=":material/folder_zip:", key=f"{key}.zip", on_click=_export, args=(model.id, key)
         )
-    if problem := st.session_state.pop(f"{key}.problem", None):
-        show_error(*problem)
+    show_kept_error(key)
 
 
 def _export(model_id: str, key: str) -> None:
-    """A button's callback; it may draw nothing, so a problem is kept for the next run of the page."""
-    try:
+    with kept_errors(key):
         models.export(model_id)
-    except FinetuneError as error:
-        st.session_state[f"{key}.problem"] = (error.message, error.hint)

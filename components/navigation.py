@@ -1,12 +1,9 @@
 """The pages in their groups, as links that keep the project, so that a link opened in another tab leads to the same one."""
 
-from pathlib import Path
-
 import streamlit as st
 
+from components.project import project_query
 from components.text import t
-
-_PAGES = Path(__file__).parents[1] / "pages"
 
 
 def navigation(*, key: str) -> st.Page:
@@ -14,7 +11,7 @@ def navigation(*, key: str) -> st.Page:
     groups = _groups()
     # Streamlit's own menu would drop `?project=` from every link; it only routes here.
     chosen = st.navigation([page for pages in groups.values() for page in pages], position="hidden")
-    kept = {"project": st.query_params["project"]} if "project" in st.query_params else {}
+    kept = project_query()
     with st.sidebar, st.container(key=key, gap="xxsmall"):
         for title, pages in groups.items():
             if title:
@@ -26,7 +23,7 @@ def navigation(*, key: str) -> st.Page:
 
 
 def _groups() -> dict[str, list[st.Page]]:
-    groups = {
+    return {
         "": [_page("home", t("Home"), "home", default=True)],
         t("Data"): [
             _page("corpus", t("Corpus"), "library_books"),
@@ -41,10 +38,7 @@ def _groups() -> dict[str, list[st.Page]]:
         ],
         t("Workshop"): [_page("settings", t("Settings"), "settings")],
     }
-    return {title: [page for page in pages if page] for title, pages in groups.items() if any(pages)}
 
 
-def _page(name: str, title: str, icon: str, *, default: bool = False) -> "st.Page | None":
-    if not (_PAGES / f"{name}.py").is_file():
-        return None
+def _page(name: str, title: str, icon: str, *, default: bool = False) -> st.Page:
     return st.Page(f"../pages/{name}.py", title=title, icon=f":material/{icon}:", url_path=name, default=default)

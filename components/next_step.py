@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from components.project import project_query
 from components.text import plain, t, tn
 from finetune_core.workspace.pipeline import NextStep, Pipeline
 
@@ -12,7 +13,7 @@ def next_step(pipeline: Pipeline, *, key: str) -> None:
     with st.container(border=True, key=key, gap="small"):
         if pipeline.verdict:
             st.markdown(f":material/balance: **{t('Newest verdict')}**")
-            st.markdown(plain(pipeline.verdict))
+            st.markdown(plain(t(pipeline.verdict)))
         said, button = st.columns([3, 1], vertical_alignment="center")
         with said, st.container(gap="xxsmall"):
             st.markdown(f":small[:gray[{t('Next step')}]]")
@@ -22,14 +23,12 @@ def next_step(pipeline: Pipeline, *, key: str) -> None:
             if st.button(
                 label, type="primary", key=f"{key}_go", icon=":material/arrow_forward:", icon_position="right"
             ):
-                kept = {"project": st.query_params["project"]} if "project" in st.query_params else {}
-                st.switch_page(f"../pages/{page}.py", query_params=kept)
+                st.switch_page(f"../pages/{page}.py", query_params=project_query())
 
 
 def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
     """Title, text, page and button of the next step."""
     counts = pipeline.counts
-    num_unreviewed = counts.num_pending
     return {
         NextStep.ADD_DOCUMENTS: (
             t("Bring your documents"),
@@ -45,7 +44,7 @@ def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
         NextStep.REVIEW: (
             t("Review the questions"),
             tn("{num} question waits. Accept the good ones; two hundred make a fair start.",
-               "{num} questions wait. Accept the good ones; two hundred make a fair start.", num_unreviewed),
+               "{num} questions wait. Accept the good ones; two hundred make a fair start.", counts.num_pending),
             "review", t("Start reviewing"),
         ),
         NextStep.FREEZE: (
@@ -72,7 +71,7 @@ def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
         NextStep.IMPROVE: (
             t("Give it better questions"),
             t("The test showed no gain. Questions that people reviewed, and more of them, help most; then tune again."),
-            "review" if num_unreviewed else "generate", t("Review questions") if num_unreviewed else t("Write questions"),
+            "review" if counts.num_pending else "generate", t("Review questions") if counts.num_pending else t("Write questions"),
         ),
         NextStep.TRY: (
             t("Try both side by side"),

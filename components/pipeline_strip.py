@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components.project import project_query
 from components.text import t, tn
 from finetune_core.workspace.pipeline import NextStep, Pipeline
 
@@ -23,13 +24,12 @@ class Step:
 
 def pipeline_strip(pipeline: Pipeline, *, key: str) -> None:
     """One card for each step; the step in turn carries the accent, the steps done a tick."""
-    kept = {"project": st.query_params["project"]} if "project" in st.query_params else {}
     with st.grid(6, min_column_width=130, key=key):
         for step in _steps(pipeline):
-            _card(step, kept, in_turn=pipeline.next_step in step.turns)
+            _card(step, in_turn=pipeline.next_step in step.turns)
 
 
-def _card(step: Step, kept: dict[str, str], *, in_turn: bool) -> None:
+def _card(step: Step, *, in_turn: bool) -> None:
     with st.container(border=True, height="stretch", gap="xsmall"):
         if in_turn:
             title = f":primary[**:material/{step.icon}: {step.title}**]"
@@ -44,7 +44,7 @@ def _card(step: Step, kept: dict[str, str], *, in_turn: bool) -> None:
             label=step.link,
             icon=":material/arrow_forward:",
             icon_position="right",
-            query_params=kept,
+            query_params=project_query(),
         )
 
 

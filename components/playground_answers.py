@@ -32,7 +32,7 @@ def playground_answers(project_id: str, contenders: Sequence[Contender], questio
 def _answer(answer: Answer, moved: dict[str, int | None] | None) -> None:
     st.subheader(plain(answer.name), anchor=False)
     searched = tn("{num} passage searched", "{num} passages searched", answer.num_searched)
-    st.caption(f"{_time(answer.seconds)} · {searched}")
+    st.caption(f"{duration_text(answer.seconds)} · {searched}")
     if not answer.passages:
         st.text(t("Nothing was found."))
     for passage in answer.passages:
@@ -61,7 +61,3 @@ def _mark(places: int | None) -> None:
         st.badge(f"{-places}", icon=":material/arrow_downward:", color="orange", help=t("Places lower than before."))
     else:
         st.badge("=", color="gray", help=t("The same place."))
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration_text(seconds)

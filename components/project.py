@@ -38,6 +38,11 @@ def chosen_project() -> projects.Project | None:
     return project
 
 
+def project_query() -> dict[str, str]:
+    """The query that keeps a link to another page in the same project; {} while there is none."""
+    return {"project": st.query_params["project"]} if "project" in st.query_params else {}
+
+
 def choose_project(project_id: str) -> None:
     """Make `project_id` the chosen one, in this session and in the URL. An empty id forgets the choice."""
     st.session_state[_KEY] = project_id

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from components.errors import show_error, shown_errors
+from components.errors import kept_errors, show_kept_error, shown_errors
 from components.text import duration_text, plain, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import providers
 
 
@@ -23,8 +22,6 @@ def provider_form(*, key: str) -> None:
         st.info(t("None yet. Without one, the local model and the extractive generator still write questions."))
     with st.expander(t("Add a provider"), expanded=not known, icon=":material/add:", key=f"{key}_new"):
         _fields(None, f"{key}_new")
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
 
 
 def _card(view: providers.ProviderView, key: str) -> None:
@@ -56,9 +53,7 @@ def _probe(name: str) -> None:
     """Ask for one word, and show what came back."""
     with st.spinner(t("Asking for one word")), shown_errors():
         outcome = providers.probe(name)
-        took = (
-            duration_text(outcome.seconds) if outcome.seconds >= 1 else t("{num} ms", num=round(outcome.seconds * 1000))
-        )
+        took = duration_text(outcome.seconds)
         st.success(t("It answered in {took}, with {num} tokens:", took=took, num=outcome.output_tokens))
         st.text(outcome.answer[:200] or t("(nothing)"))
 
@@ -87,26 +82,21 @@ def _fields(one: providers.Provider | None, key: str) -> None:
             help=t("Prices change; this date is shown wherever a cost is."),
         )  # fmt: skip
         st.form_submit_button(t("Save"), type="primary", on_click=_save, args=(one.id if one else "", key))
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
 
 
 def _save(provider_id: str, key: str) -> None:
-    """A button's callback: nothing may be drawn here, so a problem is kept for the form to show."""
     values = {
         name: st.session_state[f"{key}_{name}"] for name in ("name", "base_url", "model", "key_variable", "prices_on")
     }
     input_usd, output_usd = st.session_state[f"{key}_input_usd"], st.session_state[f"{key}_output_usd"]
-    try:
+    with kept_errors(key):
         providers.save(
             **values, input_usd_per_million=input_usd, output_usd_per_million=output_usd, provider_id=provider_id
         )
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)
-        return
-    if not provider_id:  # the form is for the next one now
-        for name in (*values, "input_usd", "output_usd"):
-            st.session_state.pop(f"{key}_{name}", None)
+        if not provider_id:  # the form is for the next one now
+            for name in (*values, "input_usd", "output_usd"):
+                st.session_state.pop(f"{key}_{name}", None)
 
 
 def _price_text(prices: providers.Prices) -> str:

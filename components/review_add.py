@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.text import plain, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import pairs
 
 
@@ -24,7 +23,7 @@ def review_add(project_id: str, *, key: str) -> None:
     )  # fmt: skip
     st.code(found[chosen].text, language=None, wrap_lines=True, height=220)
     with st.form(f"{key}_form", clear_on_submit=False):
-        st.text_area(t("Question"), key=f"{key}_question", max_chars=20_000)
+        st.text_area(t("Question"), key=f"{key}_question", max_chars=pairs.MAX_TEXT)
         st.text_area(
             t("Quote from the passage that answers it (optional)"), key=f"{key}_evidence",
             help=t("Copy it letter by letter; it is highlighted in review."),
@@ -37,22 +36,18 @@ def review_add(project_id: str, *, key: str) -> None:
 
 
 def _outcome(key: str) -> None:
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
     if st.session_state.pop(f"{key}_done", False):
         st.success(t("Added, as accepted."), icon=":material/check:")
 
 
 def _add(project_id: str, chunk_id: str, key: str) -> None:
     state = st.session_state
-    try:
+    with kept_errors(key):
         pairs.add(
             project_id, state[f"{key}_question"], chunk_id,
             answer=state[f"{key}_answer"], evidence=state[f"{key}_evidence"],
         )  # fmt: skip
-    except FinetuneError as error:
-        state[f"{key}_problem"] = (error.message, error.hint)
-        return
-    state[f"{key}_done"] = True
-    for name in ("question", "evidence", "answer"):
-        state[f"{key}_{name}"] = ""
+        state[f"{key}_done"] = True
+        for name in ("question", "evidence", "answer"):
+            state[f"{key}_{name}"] = ""

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import shown_errors
 from components.text import plain, t, tn
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import pairs
 
 _SHOWN = 12
@@ -28,9 +27,7 @@ def review_alike(project_id: str, pair_id: str, *, key: str) -> bool:
             go = st.button(label, type="primary", icon=":material/remove_done:", key=f"{key}_go")
             leave = st.button(t("Keep them"), key=f"{key}_leave")
         if go:
-            try:
+            with shown_errors():
                 pairs.reject_these(project_id, [one.id for one in found])
-            except FinetuneError as error:
-                show_error(error.message, error.hint)
-                return False
-    return go or leave
+                return True
+    return leave

@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.text import t, tn
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import pairs
 from finetune_core.workspace.pairs import PairFilter, PairState
 
@@ -22,11 +21,10 @@ def review_bulk(project_id: str, chosen: PairFilter, total: int, *, key: str) ->
         )  # fmt: skip
     if said := st.session_state.pop(f"{key}_said", None):
         st.toast(said)
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
 
 
-@st.dialog("Are you sure?")
+@st.dialog(t("Are you sure?"))
 def _confirm(project_id: str, chosen: PairFilter, state: PairState, total: int, key: str) -> None:
     accepting = state is PairState.ACCEPTED
     st.markdown(
@@ -37,21 +35,17 @@ def _confirm(project_id: str, chosen: PairFilter, state: PairState, total: int, 
     st.caption(t("It is one step: Undo takes all of it back."))
     label = t("Accept them") if accepting else t("Reject them")
     if st.button(label, type="primary", key=f"{key}_sure"):
-        try:
+        with kept_errors(key):
             num = pairs.decide_all(project_id, chosen, state, expected=total)
             st.session_state[f"{key}_said"] = tn("{num} pair changed.", "{num} pairs changed.", num)
-        except FinetuneError as error:
-            st.session_state[f"{key}_problem"] = (error.message, error.hint)
         st.rerun()
 
 
 def _undo(project_id: str, key: str) -> None:
-    try:
+    with kept_errors(key):
         if step := pairs.undo(project_id):
             said = tn("{num} pair is as before.", "{num} pairs are as before.", step.num_back)
             left = tn(
                 "{num} was changed since and stays.", "{num} were changed since and stay.", step.num_changed_since
             )
             st.session_state[f"{key}_said"] = f"{said} {left}" if step.num_changed_since else said
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)

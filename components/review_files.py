@@ -1,11 +1,11 @@
 """Pairs from files and to files."""
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
-from components.text import t
-from finetune_core.errors import FinetuneError
+from components.text import t, tn
 from finetune_core.workspace import installation, pairs
 from finetune_core.workspace.pairs import FORMATS, PairFilter
 
@@ -35,8 +35,7 @@ def _import(project_id: str, key: str) -> None:
         t("Import"), type="primary", icon=":material/upload:", disabled=upload is None, key=f"{key}_go",
         on_click=_start, args=(project_id, name, split, upload, key),
     )  # fmt: skip
-    if problem := st.session_state.pop(f"{key}_problem", None):
-        show_error(*problem)
+    show_kept_error(key)
     if job_id := st.session_state.get(f"{key}_job"):
         job_card(job_id, key=f"{key}_card", show_log=False)
 
@@ -47,7 +46,7 @@ def _export(project_id: str, key: str) -> None:
     suffix = FORMATS[name].suffix or ".zip"
     num = pairs.progress(project_id).counts[pairs.PairState.ACCEPTED]
     st.download_button(
-        t("Download {num} pairs", num=f"{num:,}"), icon=":material/download:", disabled=not num, on_click="ignore",
+        tn("Download {num} pair", "Download {num} pairs", num), icon=":material/download:", disabled=not num, on_click="ignore",
         data=lambda: pairs.export_bytes(project_id, name, PairFilter(state=pairs.PairState.ACCEPTED)),
         file_name=f"pairs{suffix}", key=f"{key}_go",
     )  # fmt: skip
@@ -62,9 +61,7 @@ def _split_title(split: str) -> str:
     return titles[split]
 
 
-def _start(project_id: str, name: str, split: str, upload, key: str) -> None:
-    try:
+def _start(project_id: str, name: str, split: str, upload: UploadedFile, key: str) -> None:
+    with kept_errors(key):
         path = installation.upload_path(installation.receive(upload.name, upload))
         st.session_state[f"{key}_job"] = pairs.submit_import(project_id, path, name, split, upload.name)
-    except FinetuneError as error:
-        st.session_state[f"{key}_problem"] = (error.message, error.hint)

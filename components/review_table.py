@@ -1,13 +1,12 @@
 """All pairs of a filter, a page at a time, with bulk actions."""
 
 import math
-import time
 
 import streamlit as st
 
 from components.review_bulk import review_bulk
 from components.review_card import state_text
-from components.text import t, tn
+from components.text import t, time_text, tn
 from finetune_core.workspace import pairs
 from finetune_core.workspace.pairs import PairFilter, PairView
 
@@ -51,7 +50,7 @@ def _row(pair: pairs.Pair) -> dict[str, str]:
         t("State"): state_text(pair.state) + (f" ({pair.set_aside_by})" if pair.set_aside_by else ""),
         t("Split"): pair.split,
         t("Source"): pair.source,
-        t("Reviewed"): time.strftime("%Y-%m-%d %H:%M", time.localtime(pair.reviewed_at)) if pair.reviewed_at else "",
+        t("Reviewed"): time_text(pair.reviewed_at) if pair.reviewed_at else "",
     }
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from components.live_chart import Curve, live_chart
-from components.text import metric_text, t
+from components.text import t
 from finetune_core import recipes
 from finetune_core.workspace import runs
+from finetune_core.workspace.comparisons import metric_title
 
 
 def run_charts(shown: Sequence[runs.RunView], *, key: str) -> None:
@@ -17,7 +18,7 @@ def run_charts(shown: Sequence[runs.RunView], *, key: str) -> None:
     for headline in headlines:
         with st.container(border=True):
             curves = [_curve(run, colours[run.id], decides=True) for run in shown if _headline(run) == headline]
-            title = t("{metric} on the validation questions", metric=metric_text(headline))
+            title = t("{metric} on the validation questions", metric=metric_title(headline))
             live_chart(curves, f"validation_{headline}", key=f"{key}_{headline}", title=title, height=340)
             st.caption(_pool(shown))
     curves = [_curve(run, colours[run.id]) for run in shown]

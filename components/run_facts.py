@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from components.text import metric_text, t
+from components.text import t
 from finetune_core import recipes
 from finetune_core.workspace import jobs, runs
+from finetune_core.workspace.comparisons import metric_title
 
 
 def run_facts(run: runs.RunView, *, key: str) -> None:
@@ -12,7 +13,7 @@ def run_facts(run: runs.RunView, *, key: str) -> None:
     headline = recipes.get(run.recipe).headline
     with st.grid(3, key=key):
         st.metric(
-            t("{metric} before", metric=metric_text(headline)), _number(run.base_value), border=True, height="stretch"
+            t("{metric} before", metric=metric_title(headline)), _number(run.base_value), border=True, height="stretch"
         )
         gain = None if run.best_value is None or run.base_value is None else run.best_value - run.base_value
         st.metric(

@@ -1,11 +1,10 @@
 """Choosing which runs to look at; the choice stands in the URL as `?run=…`, once for each."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import streamlit as st
 
-from components.text import t
+from components.text import t, time_text
 from finetune_core.workspace import runs
 
 MAX_SHOWN = 6
@@ -37,5 +36,4 @@ def run_picker(known: Sequence[runs.RunView], *, key: str) -> list[runs.RunView]
 
 
 def _label(run: runs.RunView) -> str:
-    when = datetime.fromtimestamp(run.job.created_at).strftime("%d %b %H:%M")
-    return f"{run.name} · {when}"
+    return f"{run.name} · {time_text(run.job.created_at)}"

@@ -3,6 +3,7 @@
 import functools
 import gettext
 import re
+from datetime import datetime
 from pathlib import Path
 
 import streamlit as st
@@ -12,8 +13,8 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=])")
 
 
 def t(message: str, /, **values: object) -> str:
-    """`message` in the reader's language, with `{name}` fields filled from `values`."""
-    text = _catalogue(_language()).gettext(message)
+    """`message` in the reader's language, with `{name}` fields filled from `values`; "" for ""."""
+    text = _catalogue(_language()).gettext(message) if message else ""  # a catalogue's entry for "" is its header
     return text.format(**values) if values else text
 
 
@@ -27,13 +28,6 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def metric_text(name: str) -> str:
-    """A metric's name as papers write it: "ndcg@10" is "nDCG@10"."""
-    stem, _, rest = name.partition("@")
-    known = {"ndcg": "nDCG", "mrr": "MRR", "map": "MAP", "hit": "Hit", "recall": "Recall", "precision": "Precision"}
-    return known.get(stem, stem) + (f"@{rest}" if rest else "")
-
-
 def size_text(size_bytes: float) -> str:
     """A size for people: "12 B", "3.4 MB"."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -44,13 +38,20 @@ def size_text(size_bytes: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration for people: "8 s", "3 min 20 s", "2 h 5 min"."""
+    """A duration for people: "40 ms", "8 s", "3 min 20 s", "2 h 5 min"."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def time_text(at: float) -> str:
+    """A moment (seconds since the epoch) for people, by this machine's clock: "2026-11-22 14:05"."""
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
 
 
 def _language() -> str:

@@ -46,12 +46,13 @@ def _fit(project_id: str, chosen: str) -> None:
         show_error(error.message, error.hint)
         return
     if found.num_exceeding:
-        about = t("About ") if found.is_estimate else ""
+        num = f"{found.num_exceeding:,}"
+        num = t("About {num}", num=num) if found.is_estimate else num
         st.warning(
             t(
-                "{about}{num} of {total} chunks are longer than the {window} tokens this model reads; it never sees their "
+                "{num} of {total} chunks are longer than the {window} tokens this model reads; it never sees their "
                 "ends. Make chunks smaller on the Corpus page, or choose a model with a longer window.",
-                about=about, num=f"{found.num_exceeding:,}", total=f"{found.num_chunks:,}", window=f"{found.window:,}",
+                num=num, total=f"{found.num_chunks:,}", window=f"{found.window:,}",
             ),
             icon=":material/content_cut:",
         )  # fmt: skip

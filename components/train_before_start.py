@@ -1,4 +1,4 @@
-"""What to know before a run starts: time, memory, disk, what the test set can show, and what speaks against it."""
+"""What to know before a run starts: time, memory, disk, and what the test set can show."""
 
 import json
 from typing import Any
@@ -28,11 +28,12 @@ def train_before_start(project_id: str, dataset: DatasetView, recipe: str, confi
             },
             border="horizontal",
         )
-        st.caption(t("The time comes from {basis}, and is less if the run stops early.", basis=plain(estimate.basis)))
+        st.caption(
+            t("The time comes from {basis}, and is less if the run stops early.", basis=plain(t(estimate.basis)))
+        )
         _detectable(dataset.manifest)
-        _leakage(dataset.manifest)
-        for warning in _warnings(estimate):
-            st.warning(plain(warning), icon=":material/warning:")
+        if warnings := [plain(t(warning)) for warning in _warnings(estimate)]:
+            st.warning("\n\n".join(warnings), icon=":material/warning:")
 
 
 @st.cache_data(ttl=60, max_entries=100, show_spinner=False)
@@ -45,6 +46,7 @@ def _detectable(manifest: dict[str, Any]) -> None:
     gain, base = manifest.get("smallest_detectable_gain"), manifest.get("base", {}).get("test_ndcg")
     if gain is None:
         st.markdown(t("The base model was not measured on this dataset, so nobody knows what its test set can show."))
+        st.caption(plain(t(manifest.get("base", {}).get("note", ""))))
         return
     st.markdown(
         t(
@@ -53,17 +55,7 @@ def _detectable(manifest: dict[str, Any]) -> None:
             num=f"{manifest['num_test']:,}", gain=f"{gain:.3f}", base="–" if base is None else f"{base:.3f}",
         )
     )  # fmt: skip
-
-
-def _leakage(manifest: dict[str, Any]) -> None:
-    leakage = manifest.get("leakage", {})
-    if leakage.get("is_leaking"):
-        st.error(
-            t("Training and test questions overlap: the result would flatter the tuned model."),
-            icon=":material/leak_add:",
-        )
-    else:
-        st.markdown(t(":material/verified: No test question was found among the training questions."))
+    st.caption(plain(t(manifest.get("gain_assumes", ""))))
 
 
 def _warnings(estimate: RunEstimate) -> list[str]:

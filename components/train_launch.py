@@ -3,9 +3,8 @@
 import streamlit as st
 from pydantic import BaseModel
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.text import plain, t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import jobs, runs
 
 
@@ -26,12 +25,10 @@ def train_launch(project_id: str, dataset_id: str, recipe: str, config: BaseMode
         t("Start training"), type="primary", icon=":material/play_arrow:", key=f"{key}.start", disabled=config is None,
         on_click=_launch, args=(project_id, dataset_id, recipe, config, name, key), width="stretch",
     )  # fmt: skip
-    if problem := st.session_state.pop(f"{key}.problem", None):
-        show_error(*problem)
+    show_kept_error(key)
     if launched and st.session_state.get(f"{key}.project") == project_id:
-        st.success(
-            t("The run is queued. You can close the page: it goes on without it."), icon=":material/check_circle:"
-        )
+        if any(job.id == launched for job in waiting):
+            st.success(t("The run is queued. You can close the page: it goes on."), icon=":material/check_circle:")
         st.page_link(
             "../pages/runs.py", label=t("Watch it on Runs"), icon=":material/monitoring:",
             query_params={"project": project_id, "run": launched},
@@ -39,11 +36,8 @@ def train_launch(project_id: str, dataset_id: str, recipe: str, config: BaseMode
 
 
 def _launch(project_id: str, dataset_id: str, recipe: str, config: BaseModel, name: str, key: str) -> None:
-    """A button's callback; it may draw nothing, so what came of it is kept for the next run of the page."""
-    try:
+    with kept_errors(key):
         st.session_state[f"{key}.run"] = runs.launch(
             project_id, dataset_id, recipe, config.model_dump(mode="json"), name
         )
         st.session_state[f"{key}.project"] = project_id
-    except FinetuneError as error:
-        st.session_state[f"{key}.problem"] = (error.message, error.hint)

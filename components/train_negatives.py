@@ -4,10 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from components.errors import show_error
+from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
 from components.text import t
-from finetune_core.errors import FinetuneError
 from finetune_core.workspace import jobs, runs
 
 
@@ -30,10 +29,9 @@ def train_negatives(project_id: str, dataset_id: str, config: dict[str, Any], *,
         else:
             st.button(
                 t("Look for candidates"), icon=":material/search:", key=f"{key}.mine", on_click=_mine,
-                args=(project_id, dataset_id, config, f"{key}.problem"),
+                args=(project_id, dataset_id, config, key),
             )  # fmt: skip
-        if problem := st.session_state.pop(f"{key}.problem", None):
-            show_error(*problem)
+        show_kept_error(key)
         return
     share = counts.num_usable / counts.num_questions if counts.num_questions else 0.0
     st.progress(share)
@@ -49,9 +47,6 @@ def train_negatives(project_id: str, dataset_id: str, config: dict[str, Any], *,
     st.caption(t("Questions left at other margins: {list}", list=others))
 
 
-def _mine(project_id: str, dataset_id: str, config: dict[str, Any], slot: str) -> None:
-    """A button's callback; it may draw nothing, so a problem is kept for the next run of the page."""
-    try:
+def _mine(project_id: str, dataset_id: str, config: dict[str, Any], key: str) -> None:
+    with kept_errors(key):
         runs.mine(project_id, dataset_id, config)
-    except FinetuneError as error:
-        st.session_state[slot] = (error.message, error.hint)

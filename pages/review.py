@@ -6,9 +6,9 @@ from components.errors import shown_errors
 from components.project import current_project
 from components.review_add import review_add
 from components.review_card import review_card
-from components.review_counts import review_counts
 from components.review_files import review_files
 from components.review_filters import review_filters
+from components.review_has_pairs import review_has_pairs
 from components.review_table import review_table
 from components.text import t
 
@@ -29,7 +29,7 @@ def page() -> None:
             review_add(project.id, key="add")
         elif view == "files":
             review_files(project.id, key="files")
-        elif review_counts(project.id, key="counts"):
+        elif review_has_pairs(project.id, key="counts"):
             chosen = review_filters(project.id, key="filters")
             if view == "table":
                 review_table(project.id, chosen, key="table")

@@ -1,10 +1,9 @@
 """Settings: providers, disk, processes, spend, and the settings in force."""
 
-import importlib.util
-
 import streamlit as st
 
 from components.processes import processes
+from components.provider_form import provider_form
 from components.settings_table import settings_table
 from components.sign_out import sign_out
 from components.spend_table import spend_table
@@ -16,7 +15,7 @@ def page() -> None:
     """Draw the page; only the open section does its work."""
     st.title(t("Settings"), anchor=False)
     sections = {
-        t("Providers"): _providers,
+        t("Providers"): provider_form,
         t("Storage"): storage_table,
         t("Processes"): processes,
         t("Spend"): spend_table,
@@ -28,13 +27,6 @@ def page() -> None:
             if tab.open:
                 draw(key=title)
     sign_out(key="sign_out")
-
-
-def _providers(*, key: str) -> None:
-    if importlib.util.find_spec("components.provider_form"):
-        from components.provider_form import provider_form
-
-        provider_form(key=key)
 
 
 page()

@@ -1,6 +1,9 @@
 """Comparisons: start one, read its verdict, and look at what changed question by question."""
 
+import csv
 import functools
+import io
+import json
 import math
 import shutil
 from collections.abc import Sequence
@@ -9,13 +12,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from finetune_core.errors import ArtefactError, DatasetError
+from finetune_core.errors import ArtefactError
 from finetune_core.jobs.executors.compare import comparison_id
 from finetune_core.records import Passage
-from finetune_core.storage import artefacts, database, datasets
+from finetune_core.storage import artefacts, database
 from finetune_core.storage import comparisons as comparison_rows
+from finetune_core.storage import documents as document_rows
 from finetune_core.storage.comparisons import ComparisonRow, Question
-from finetune_core.workspace import jobs, models
+from finetune_core.wording import metric_title, signed
+from finetune_core.workspace import datasets, jobs, models
+
+__all__ = ["metric_title", "signed"]
 
 BEYOND = 101
 """The rank that stands for "not among the first 100"."""
@@ -143,12 +150,7 @@ def launch(project_id: str, dataset: str, runs: Sequence[str]) -> Launched:
     A comparison that is there already is returned, and one under way is joined. Raises DatasetError or ArtefactError
     that names what is missing.
     """
-    with database.reading() as connection:
-        version = datasets.find(connection, project_id, dataset)
-    if version is None:
-        raise DatasetError(
-            f"There is no dataset version {dataset!r} in this project.", hint="Freeze one, or name another."
-        )
+    version = datasets.get(project_id, dataset)
     if not runs:
         raise ArtefactError("No run was named to compare.", hint="Choose at least one finished run.")
     model_ids = list(dict.fromkeys(models.by_name(project_id, run).id for run in runs))
@@ -217,8 +219,6 @@ def movement(view: ComparisonView, system: str) -> tuple[Outcome, ...]:
 
 def documents(view: ComparisonView) -> dict[str, str]:
     """Document id to its name, of the documents asked about, by name; an imported document is called by its id."""
-    from finetune_core.storage import documents as document_rows
-
     asked = {question.document for question in _questions(view)}
     with database.reading() as connection:
         named = {id_: document_rows.name_of(connection, view.project_id, id_) or id_ for id_ in asked}
@@ -276,9 +276,6 @@ def rows(view: ComparisonView) -> list[dict[str, Any]]:
 
 def as_csv(view: ComparisonView) -> bytes:
     """`rows` as CSV in UTF-8 with a byte order mark, so that spreadsheets read it; a leading =, +, - or @ is quoted."""
-    import csv
-    import io
-
     found = rows(view)
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(found[0]) if found else ["system"])
@@ -289,8 +286,6 @@ def as_csv(view: ComparisonView) -> bytes:
 
 def as_json(view: ComparisonView) -> bytes:
     """The summary and `rows` as one JSON object in UTF-8."""
-    import json
-
     return json.dumps({"summary": view.result, "rows": rows(view)}, ensure_ascii=False, indent=1).encode()
 
 
@@ -300,15 +295,7 @@ def _cell(value: Any) -> Any:
 
 
 def _view(row: ComparisonRow) -> ComparisonView:
-    return ComparisonView(
-        id=row.id,
-        project_id=row.project_id,
-        job_id=row.job_id,
-        dataset_id=row.dataset_id,
-        recipe=row.recipe,
-        result=row.result,
-        created_at=row.created_at,
-    )
+    return ComparisonView(**vars(row))
 
 
 def _folder(view: ComparisonView) -> Path:

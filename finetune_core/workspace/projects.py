@@ -11,7 +11,7 @@ from finetune_core.storage import projects as rows
 from finetune_core.storage.database import Connection
 from finetune_core.storage.projects import Project
 
-__all__ = ["Project"]
+__all__ = ["BUNDLED_EMBEDDER", "Project"]
 
 MAX_NAME = 120
 DEFAULT_CHUNK_TOKENS = 200

@@ -91,7 +91,7 @@ def test_the_preview_follows_the_slider_and_stores_nothing(open_page: OpenPage, 
 
 def test_documents_can_be_left_out(open_page: OpenPage, project_id: str) -> None:
     app = open_page("corpus", project=project_id)
-    app.session_state["documents_table_1__0"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    app.session_state["documents_table_0__0"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
     app.run()
     app.button(key="documents_out").click().run()
     assert corpus.chunk_counts(project_id).num_included == 0

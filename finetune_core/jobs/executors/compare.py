@@ -9,28 +9,15 @@ from pydantic import BaseModel, Field
 
 from finetune_core.errors import ArtefactError, DatasetError
 from finetune_core.jobs import queue
+from finetune_core.jobs.portion import Portion
 from finetune_core.jobs.run import JobRun
 from finetune_core.recipe import Recipe, Report, System
 from finetune_core.records import Part, QueryPassages, Split, content_id
 from finetune_core.storage import artefacts, comparisons, database, datasets, models
 from finetune_core.storage.models import ModelRow
+from finetune_core.wording import metric_title
 
 HEAVY = True
-
-METRIC_TITLES = {
-    "ndcg@10": "nDCG@10",
-    "hit@1": "hit@1",
-    "hit@3": "hit@3",
-    "hit@5": "hit@5",
-    "hit@10": "hit@10",
-    "mrr@10": "MRR@10",
-    "recall@10": "recall@10",
-    "map@100": "MAP@100",
-    "id_based_context_precision": "ragas: precision by id, first 5",
-    "id_based_context_recall": "ragas: recall by id, first 5",
-    "non_llm_context_precision_with_reference": "ragas: precision by text, first 5",
-    "non_llm_context_recall": "ragas: recall by text, first 5",
-}
 
 
 class Params(BaseModel):
@@ -98,7 +85,7 @@ def _recipe(rows: Sequence[ModelRow]) -> Recipe:
     return recipes.get(rows[0].recipe)
 
 
-def _score_model(run: JobRun, portion: "Portion", recipe: Recipe, row: ModelRow, split: Split[Any]) -> list[_Scored]:
+def _score_model(run: JobRun, portion: Portion, recipe: Recipe, row: ModelRow, split: Split[Any]) -> list[_Scored]:
     """Score what this model's recipe puts side by side, except what an earlier model or attempt has scored."""
     known = run.recall(f"systems_{row.id}")
     if known and all(_path(run, item["key"]).is_file() for item in known):
@@ -136,7 +123,7 @@ def _path(run: JobRun, key: str) -> Path:
     return run.workdir / f"{key}.parquet"
 
 
-def _with_ragas(report: Report, recipe: Recipe, part: Part[Any], step: "Portion") -> Report:
+def _with_ragas(report: Report, recipe: Recipe, part: Part[Any], step: Portion) -> Report:
     if recipe.record is not QueryPassages:
         return report
     from finetune_core.evaluation.ragas_retrieval import ragas_columns
@@ -191,8 +178,8 @@ def _measures(recipe: Recipe) -> Any:
     from finetune_core.evaluation.side_by_side import Measures
 
     extra = RAGAS_METRICS if recipe.record is QueryPassages else {}
-    names = {**recipe.metrics, **extra}
-    return Measures(names, recipe.headline, {name: METRIC_TITLES.get(name, name) for name in names})
+    metrics = {**recipe.metrics, **extra}
+    return Measures(metrics, recipe.headline, {name: metric_title(name) for name in metrics})
 
 
 def _circumstances(manifest: dict[str, Any]) -> Any:
@@ -257,33 +244,3 @@ def _num_leaking(run: JobRun, row: ModelRow, split: Split[Any], dataset_id: str)
         return 0
     learned = {e.query: e.group for part in (other.train, other.validation) for e in part.examples}
     return leakage_of([(e.query, e.group) for e in split.test.examples], learned)
-
-
-class Portion:
-    """A `Run` whose progress from 0 to 1 is the stretch from `start` to `end` of another one's."""
-
-    def __init__(self, run: Any, start: float, end: float) -> None:
-        self._run, self._start, self._end = run, start, end
-        self.workdir: Path = run.workdir
-        self.cache: Path = run.cache
-        self.seed: int = run.seed
-
-    def log(self, step: int, **metrics: float) -> None:
-        """As the other run."""
-        self._run.log(step, **metrics)
-
-    def progress(self, fraction: float, message: str = "") -> None:
-        """As the other run, scaled."""
-        self._run.progress(self._start + fraction * (self._end - self._start), message)
-
-    def checkpoint(self) -> None:
-        """As the other run."""
-        self._run.checkpoint()
-
-    def remember(self, **facts: Any) -> None:
-        """As the other run."""
-        self._run.remember(**facts)
-
-    def recall(self, key: str, default: Any = None) -> Any:
-        """As the other run."""
-        return self._run.recall(key, default)

@@ -1,4 +1,4 @@
-"""What to do while a project has no pairs yet."""
+"""Whether there is anything to review, and what to do while there is not."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from components.text import t
 from finetune_core.workspace import pairs
 
 
-def review_counts(project_id: str, *, key: str) -> bool:
+def review_has_pairs(project_id: str, *, key: str) -> bool:
     """Whether there are pairs; draws the next step where there are none."""
     if sum(pairs.progress(project_id).counts.values()):
         return True

@@ -1,0 +1,33 @@
+"""A stretch of a job, for work that counts its own progress from 0 to 1."""
+
+from typing import Any
+
+from finetune_core.recipe import Run
+
+
+class Portion:
+    """A `Run` whose progress from 0 to 1 is the stretch from `start` to `end` of another one's."""
+
+    def __init__(self, run: Run, start: float, end: float) -> None:
+        self._run, self._start, self._end = run, start, end
+        self.workdir, self.cache, self.seed = run.workdir, run.cache, run.seed
+
+    def log(self, step: int, **metrics: float) -> None:
+        """As the other run."""
+        self._run.log(step, **metrics)
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """As the other run, scaled."""
+        self._run.progress(self._start + fraction * (self._end - self._start), message)
+
+    def checkpoint(self) -> None:
+        """As the other run."""
+        self._run.checkpoint()
+
+    def remember(self, **facts: Any) -> None:
+        """As the other run."""
+        self._run.remember(**facts)
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """As the other run."""
+        return self._run.recall(key, default)
