@@ -24,7 +24,8 @@ from finetune_core.storage import database
 
 START_TIMEOUT_S = 60.0  # two seconds as a rule; a machine that trains may take longer
 SILENCE_TIMEOUT_S = 120.0  # the process says something every few seconds while it works
-PROGRESS = Callable[[float, str], None]
+OnProgress = Callable[[float, str], None]
+"""Is told of the share done (0 to 1) and what is being done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def living() -> Address | None:
     return None
 
 
-def call(operation: str, *, start: bool = True, on_progress: PROGRESS | None = None, **request: Any) -> Any:
+def call(operation: str, *, start: bool = True, on_progress: OnProgress | None = None, **request: Any) -> Any:
     """Ask the process and return its result; None if it is not alive and `start` is False.
 
     Raises the FinetuneError that the process met, or ProviderError if it cannot be started, falls silent or dies.
@@ -82,7 +83,10 @@ def call(operation: str, *, start: bool = True, on_progress: PROGRESS | None = N
 
 
 def stop() -> bool:
-    """End the process; False if there was none. Returns once it is gone, killed if it does not go within five seconds."""
+    """End the process and free its memory; False if there was none. The next question starts it again.
+
+    Returns once it is gone, killed if it does not go within five seconds.
+    """
     import psutil
 
     address = living()
@@ -105,7 +109,7 @@ def release(model_id: str) -> None:
         call("release", start=False, model_id=model_id)
 
 
-def _reply(lines: Iterator[str], on_progress: PROGRESS | None) -> Any:
+def _reply(lines: Iterator[str], on_progress: OnProgress | None) -> Any:
     for line in lines:
         reply = json.loads(line)
         if "result" in reply:

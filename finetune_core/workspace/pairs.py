@@ -10,8 +10,8 @@ from typing import Any
 from finetune_core.corpus import interchange
 from finetune_core.corpus.interchange import FORMATS
 from finetune_core.errors import PairError, StaleEditError
-from finetune_core.records import SplitName, content_id
-from finetune_core.storage import artefacts, database, imports, reviews
+from finetune_core.records import SplitName, content_id, file_sha256
+from finetune_core.storage import database, imports, reviews
 from finetune_core.storage import pairs as rows
 from finetune_core.storage.database import Connection
 from finetune_core.storage.imports import ImportSummary
@@ -264,7 +264,7 @@ def import_file(project_id: str, path: Path, file_format: str, split: str = "") 
 def submit_import(project_id: str, path: Path, file_format: str, split: str = "", name: str = "") -> str:
     """The same as a job, with progress; the job's id. `name` is what the person calls the file, if not as it is called."""
     params = {"path": str(path), "format": file_format, "split": split}
-    content = artefacts.sha256_of(path) if path.is_file() else str(path)
+    content = file_sha256(path) if path.is_file() else str(path)
     key = f"import:{project_id}:{content}"[:200]  # pressed twice, the same file has been uploaded twice
     return jobs.submit(project_id, "import_pairs", params, title=f"Import {name or path.name}", unique_key=key)
 

@@ -2,22 +2,23 @@
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from finetune_core.errors import CorpusError, FinetuneError
 from finetune_core.jobs import serving_client
+from finetune_core.jobs.serving_client import OnProgress, stop
 from finetune_core.jobs.warm_models import BASE, BASE_OF, MAX_WARM
 from finetune_core.storage import database, datasets
 from finetune_core.storage import models as model_rows
 from finetune_core.workspace import projects
 
+__all__ = ["OnProgress", "stop"]
+
 MAX_QUESTION_CHARACTERS = 2000
 MAX_K = 50
 MAX_EXAMPLE_CHARACTERS = 110
-
-OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +137,6 @@ def status() -> PlaygroundStatus | None:
         if address and reply:
             return PlaygroundStatus(pid=address.pid, **(reply | {"models": tuple(reply["models"])}))
     return None
-
-
-def stop() -> bool:
-    """End the process and free its memory; False if there was none. The next question starts it again."""
-    return serving_client.stop()
 
 
 @functools.lru_cache(maxsize=8)

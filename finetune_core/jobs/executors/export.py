@@ -10,6 +10,7 @@ from pydantic import BaseModel, field_validator
 
 from finetune_core.errors import ArtefactError
 from finetune_core.jobs.run import JobRun
+from finetune_core.records import file_sha256
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.models import ModelRow
@@ -57,7 +58,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     target = zip_path(row.project_id, row.id)
     _write_zip(run, folder, target, _file_name(row))
     shutil.rmtree(folder, ignore_errors=True)
-    return {"path": str(target), "size_bytes": target.stat().st_size, "sha256": artefacts.sha256_of(target)}
+    return {"path": str(target), "size_bytes": target.stat().st_size, "sha256": file_sha256(target)}
 
 
 def zip_path(project_id: str, model_id: str) -> Path:
@@ -90,7 +91,7 @@ def _write_folder(run: JobRun, row: ModelRow, target: Path, params: Params) -> N
         run.progress(0.5, "Comparing the copies")
         for path in (path for path in temporary.rglob("*") if path.is_file()):
             expected = manifest["files"].get(path.relative_to(temporary).as_posix())
-            if expected and artefacts.sha256_of(path) != expected["sha256"]:
+            if expected and file_sha256(path) != expected["sha256"]:
                 raise ArtefactError(
                     f"The copy of {path.name} is not like the original.", hint="Check the disk, then export again."
                 )

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from finetune_core.errors import ArtefactError, FinetuneError
 from finetune_core.jobs.worker import run_queued_here
+from finetune_core.records import file_sha256
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.tables import job
@@ -90,7 +91,7 @@ def test_an_exported_folder_is_whole_and_says_what_it_is(project_id: str, tmp_pa
     assert (done.state, done.error) == ("done", "")
     manifest = artefacts.verify(target)
     assert (manifest["model_id"], manifest["base_model"]) == ("m1", "bundled/all-MiniLM-L6-v2")
-    assert artefacts.sha256_of(target / "model.safetensors") == artefacts.sha256_of(source / "model.safetensors")
+    assert file_sha256(target / "model.safetensors") == file_sha256(source / "model.safetensors")
     assert not (target / "ayar.json").exists()
     assert (target / "README.md").read_text().startswith("---\nlibrary_name: sentence-transformers\n")
     assert _export("m1", str(target)).state == "done", "the same export again changes nothing"
@@ -119,7 +120,7 @@ def test_a_zip_holds_the_export_and_goes_with_the_model(project_id: str) -> None
     assert done.result == {
         "path": str(path),
         "size_bytes": path.stat().st_size,
-        "sha256": artefacts.sha256_of(path),
+        "sha256": file_sha256(path),
     }
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
