@@ -100,13 +100,14 @@ def _outcomes(name: str, run: "JobRun", material: _Material) -> list[Outcome]:
 def _neighbours(run: "JobRun", material: _Material) -> "Neighbours":
     import numpy as np
 
-    from finetune_core.providers.embedder import LocalEmbedder
-    from finetune_core.providers.vector_cache import CachedEmbedder
+    from finetune_core.training.contrastive import base_embedder
+    from finetune_core.training.embedding_config import EmbeddingConfig
 
     with database.reading() as connection:
         project = find(connection, project_id=run.project_id)
     assert project is not None, "the job outlived its project"
-    embedder = CachedEmbedder(LocalEmbedder(project.base_model), run.cache)
+    # The recipe's own base system, so that a training finds these vectors in the cache.
+    embedder = base_embedder(EmbeddingConfig(base_model=project.base_model), run.cache)
     places = {chunk.id: place for place, chunk in enumerate(material.chunks)}
     twins = np.array([places.get(chunk.near_duplicate_of or chunk.id, places[chunk.id]) for chunk in material.chunks])
     passage_PD = embedder.encode_passages([chunk.full_text for chunk in material.chunks], run.checkpoint)

@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +95,16 @@ class JobRun:
 
     def remember(self, **facts: Any) -> None:
         """Keep JSON values that survive a restart of this job, at once."""
-        json.dumps(facts)  # a value that is not JSON is the caller's mistake: fail here, not in the driver
         with self.writing() as connection:
-            known = job_fact.c.job_id == self.job_id
-            connection.execute(delete(job_fact).where(known, job_fact.c.key.in_(facts)))
-            rows = [{"job_id": self.job_id, "key": key, "value": value} for key, value in facts.items()]
-            connection.execute(insert(job_fact), rows)
+            self.remember_in(connection, **facts)
+
+    def remember_in(self, connection: Connection, **facts: Any) -> None:
+        """`remember` within a transaction of `writing()`: kept if what else it writes is, and else neither."""
+        json.dumps(facts)  # a value that is not JSON is the caller's mistake: fail here, not in the driver
+        known = job_fact.c.job_id == self.job_id
+        connection.execute(delete(job_fact).where(known, job_fact.c.key.in_(facts)))
+        rows = [{"job_id": self.job_id, "key": key, "value": value} for key, value in facts.items()]
+        connection.execute(insert(job_fact), rows)
         self._facts.update(facts)
 
     def recall(self, key: str, default: Any = None) -> Any:
@@ -108,6 +112,7 @@ class JobRun:
         return self._facts.get(key, default)
 
     def say(self, text: str) -> None:
-        """Write a line to the job's log."""
-        sys.stdout.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
-        sys.stdout.flush()
+        """Write a line to the job's log; on a full disk it is left out, because no job fails for want of a line."""
+        with suppress(OSError):
+            sys.stdout.write(f"{time.strftime('%H:%M:%S')}  {text}\n")
+            sys.stdout.flush()

@@ -67,8 +67,13 @@ class LocalEmbedder:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A hash over the model's files, prefixes and token limit. Raises ProviderError if the model is not there."""
-        parts = [model_hash(resolve(self.model)), self.query_prefix, self.passage_prefix, str(self.max_tokens or "")]
+        """A hash over the model's files, prefixes and token limit. Raises ProviderError if the model is not there.
+
+        A limit above the model's own changes no vector and so not the fingerprint.
+        """
+        folder = resolve(self.model)
+        limits = [limit for limit in (self.max_tokens, own_limit(folder)) if limit]
+        parts = [model_hash(folder), self.query_prefix, self.passage_prefix, str(min(limits, default=""))]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     @functools.cached_property
@@ -152,6 +157,13 @@ def own_prefixes(model: str | Path) -> tuple[str, str]:
     prompts = (json.loads(path.read_text("utf-8")).get("prompts") or {}) if path.is_file() else {}
     passage = next((prompts[key] for key in ("document", "passage", "corpus") if prompts.get(key)), "")
     return prompts.get("query") or "", passage
+
+
+def own_limit(folder: Path) -> int | None:
+    """The most tokens that the model in `folder` reads of one text, None where its configuration does not say."""
+    path = folder / "sentence_bert_config.json"
+    limit = json.loads(path.read_text("utf-8")).get("max_seq_length") if path.is_file() else None
+    return int(limit) if limit else None
 
 
 def load_transformer(model: str | Path) -> "SentenceTransformer":

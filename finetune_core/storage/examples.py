@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, String, func, select
 
 from finetune_core.records import Corpus, Passage, QueryPassages, SplitName
-from finetune_core.storage import documents, pairs
+from finetune_core.storage import documents, duplicates, pairs
 from finetune_core.storage.imports import joined_corpus
 from finetune_core.storage.pairs import Pair, PairFilter, PairState
-from finetune_core.storage.tables import chunk, pair
+from finetune_core.storage.tables import pair
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ def gather(connection: Connection, project_id: str, *, include_pending: bool = F
         by_split[SplitName(one.split or SplitName.TRAIN)].append(one)
     origins = {name: tuple(sorted({one.origin for one in found})) for name, found in by_split.items()}
     corpora = {wanted: _joined(connection, project_id, wanted) for wanted in set(origins.values())}
-    stands_for = {origin: _duplicates(connection, project_id, origin) for origin in {*sum(origins.values(), ())}}
+    stands_for = {
+        origin: duplicates.standing_in(connection, project_id, origin) for origin in {*sum(origins.values(), ())}
+    }
     counts = _Counts()
     examples = {}
     for name, found in by_split.items():
@@ -100,12 +102,6 @@ def _joined(
     }
     passages, public = joined_corpus(included)
     return Corpus(passages), public
-
-
-def _duplicates(connection: Connection, project_id: str, origin: str) -> dict[str, str]:
-    """Chunk id to the id of the chunk that stands for it."""
-    here = (chunk.c.project_id == project_id, chunk.c.origin == origin, chunk.c.duplicate_of.is_not(None))
-    return {row[0]: row[1] for row in connection.execute(select(chunk.c.id, chunk.c.duplicate_of).where(*here))}
 
 
 def _example(

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from finetune_core.storage import database
 from finetune_core.storage.tables import LIVE_STATES, job, model
@@ -50,9 +50,28 @@ def of_project(connection: Connection, project_id: str) -> list[ModelRow]:
 
 
 def of_job(connection: Connection, job_id: str) -> ModelRow | None:
-    """The model that a run made, or None if it made none."""
-    found = connection.execute(select(model).where(model.c.job_id == job_id)).mappings().first()
+    """The newest model that a run made, or None if it made none."""
+    query = select(model).where(model.c.job_id == job_id).order_by(model.c.created_at.desc())
+    found = connection.execute(query).mappings().first()
     return _row(found) if found else None
+
+
+def supersede(connection: Connection, row: ModelRow) -> list[str]:
+    """Forget the older models of the run that made `row`; returns the ids of those that are gone, for their files.
+
+    One that an unfinished job works with stays, and is told apart by its name.
+    """
+    gone = []
+    for old in of_project(connection, row.project_id):
+        if old.job_id != row.job_id or old.id == row.id:
+            continue
+        if live_jobs_using(connection, old):
+            name = f"{row.name} (stopped at step {old.manifest.get('facts', {}).get('last_step', '?')})"
+            connection.execute(update(model).where(model.c.id == old.id).values(name=name))
+        else:
+            remove(connection, old.id)
+            gone.append(old.id)
+    return gone
 
 
 def remove(connection: Connection, model_id: str) -> None:

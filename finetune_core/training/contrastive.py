@@ -22,9 +22,7 @@ from finetune_core.training import negatives
 from finetune_core.training.batches import ROWS_PER_PASSAGE, TrainingRow, batch_texts, plan_batches, training_rows
 from finetune_core.training.embedding_config import EmbeddingConfig, Loss
 from finetune_core.training.session import VALIDATION_METRIC, Session
-from finetune_core.training.validation import TRAINING_COST, ValidationPool, choose_pool, pool_ndcg
-
-VALIDATION_SHARE = 0.13  # of the training time; the promise is 15 %, and an estimate can be off
+from finetune_core.training.validation import TRAINING_COST, VALIDATION_SHARE, ValidationPool, choose_pool, pool_ndcg
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from finetune_core.training import checkpoints
 from finetune_core.training.batches import TrainingRow
 from finetune_core.training.embedding_config import EmbeddingConfig, Loss
 from finetune_core.training.selection import Selection
-from finetune_core.training.validation import ValidationPool, pool_ndcg
+from finetune_core.training.validation import VALIDATION_SHARE, ValidationPool, pool_ndcg
 
 if TYPE_CHECKING:
     from finetune_core.models.resumable_trainer import ResumableTrainer
@@ -129,13 +129,21 @@ class Session:
             self.is_stopped = True
 
     def _show(self, step: int) -> None:
-        seconds = self.selection.train_seconds
-        left = seconds / max(1, sum(self.step_tokens[:step])) * sum(self.step_tokens[step:])
-        message = f"Step {step:,} of {len(self.step_tokens):,}, about {_duration(left)} left"
+        message = f"Step {step:,} of {len(self.step_tokens):,}, about {_duration(self._seconds_left(step))} left"
         try:
             self.run.progress(self._share(step), message)
         except StopRequested:
             self.is_stopped = True
+
+    def _seconds_left(self, step: int) -> float:
+        """From the steps and validations so far; before the first validation, the share one may take at most."""
+        per_token = self.selection.train_seconds / max(1, sum(self.step_tokens[:step]))
+        training = per_token * sum(self.step_tokens[step:])
+        num_measured = sum(at < step for at in self.due)
+        num_left = len(self.due) - num_measured
+        if not num_measured:
+            return training + per_token * sum(self.step_tokens) * VALIDATION_SHARE
+        return training + num_left * self.selection.validation_seconds / num_measured
 
     def _share(self, step: int) -> float:
         return sum(self.step_tokens[:step]) / max(1, sum(self.step_tokens))

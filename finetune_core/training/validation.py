@@ -10,6 +10,7 @@ from finetune_core.metrics import ranking
 from finetune_core.records import Part, QueryPassages
 
 NUM_RANKS = 10
+VALIDATION_SHARE = 0.13  # of the training time; the promise is 15 %, and an estimate can be off
 TRAINING_COST = 2.5  # a training step costs about this many times the encoding of its texts (measured on two cores)
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from finetune_core import recipes
+from finetune_core import recipes, settings
 from finetune_core.errors import DatasetError, JobError, StorageError, TrainingError
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import JobState, JobView
@@ -21,10 +21,12 @@ from finetune_core.providers import embedder
 from finetune_core.providers.tokens import TokenCounter
 from finetune_core.records import content_id
 from finetune_core.storage import database, datasets, mined
-from finetune_core.training import cost
+from finetune_core.training import cost, speeds
 from finetune_core.training.batches import ROWS_PER_PASSAGE
 from finetune_core.training.embedding_config import EmbeddingConfig, Loss
 from finetune_core.training.negatives import Candidates
+from finetune_core.training.speeds import Work
+from finetune_core.training.validation import TRAINING_COST
 from finetune_core.workspace import jobs, projects
 
 KIND = "train"
@@ -148,7 +150,8 @@ def parsed_settings(recipe: str, assignments: Sequence[str]) -> dict[str, Any]:
 def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, Any]) -> RunEstimate:
     """Time, memory and disk of a run that was not started yet. Raises what `launch` raises.
 
-    The time comes from the last run of the same base model on this machine, or else from a probe of its speed.
+    The time comes from the last runs of the same base model on this machine, else from how fast it encoded texts with
+    it when a dataset was frozen, else from a probe.
     """
     checked = cast(EmbeddingConfig, checked_config(project_id, recipe, config))
     row = _dataset(project_id, dataset_id)
@@ -160,7 +163,7 @@ def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str,
         counts.num_rows * _mean(np.minimum(counts.queries, checked.max_tokens))
         + num_passages * _mean(np.minimum(counts.passages, checked.max_tokens))
     )
-    speed, basis = _speed(checked.base_model, size, num_tokens)
+    speed, basis = _speed(checked.base_model, size)
     longest = int(min(checked.max_tokens, counts.passages.max(initial=0)))
     passages_at_once = min(checked.batch_size, 32) if checked.loss is Loss.CACHED else checked.batch_size
     passages_at_once *= round(num_passages / max(num_groups, 1))
@@ -235,16 +238,16 @@ def _mean(tokens: np.ndarray[Any, np.dtype[np.int64]]) -> float:
     return float(tokens.mean()) if len(tokens) else 0.0
 
 
-def _speed(base_model: str, size: cost.ModelSize, num_tokens: int) -> tuple[float, str]:
-    """Tokens per second, and where the number comes from."""
-    with database.reading() as connection:
-        for project in projects.listing():
-            for view in queue.listing(connection, project.id, (KIND,), 20):
-                spent, read = view.result.get("train_seconds"), view.result.get("num_tokens")
-                if view.params["config"].get("base_model") == base_model and spent and read:
-                    return read / spent, "the last run of this base model on this machine"
-    seconds = cost.train_seconds(size, max(num_tokens, 1))
-    return max(num_tokens, 1) / seconds, "a probe of this machine's speed"
+def _speed(base_model: str, size: cost.ModelSize) -> tuple[float, str]:
+    """Tokens per second of training, and where the number comes from."""
+    home, threads = database.home(), settings.current().threads
+    if trained := speeds.tokens_per_s(home, base_model, Work.TRAIN, threads):
+        runs = "the last run" if trained[1] == 1 else f"the last {trained[1]} runs"
+        return trained[0], f"{runs} of this base model on this machine"
+    if encoded := speeds.tokens_per_s(home, base_model, Work.ENCODE, threads):
+        return encoded[0] / TRAINING_COST, "how fast this base model encoded texts on this machine"
+    flops = speeds.machine_flops(home, threads)
+    return 1 / cost.train_seconds(size, 1, flops), "a short probe of this machine, and is rough until a run was timed"
 
 
 def _warnings(config: EmbeddingConfig, counts: _TokenSample) -> tuple[str, ...]:

@@ -1,12 +1,21 @@
 """Freeze a dataset version: gather, split, look for leaks, measure the base model, write, keep."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from finetune_core.errors import DatasetError, FinetuneError
+from finetune_core import settings
+from finetune_core.errors import DatasetError, ProviderError
+from finetune_core.jobs.portion import Portion
 from finetune_core.jobs.run import JobRun
 from finetune_core.records import Part, QueryPassages, Split, SplitName
+
+if TYPE_CHECKING:
+    from finetune_core.providers.embedder import Embedder
+    from finetune_core.recipe import Report
+    from finetune_core.storage.datasets import DatasetRow
 
 HEAVY = False
 TEST_SHARE = 0.2
@@ -30,19 +39,6 @@ class Params(BaseModel):
         return name
 
 
-class _Within:
-    """The same run, whose progress from 0 to 1 is shown as a part of the whole."""
-
-    def __init__(self, run: JobRun, low: float, high: float) -> None:
-        self._run, self._low, self._high = run, low, high
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._run, name)
-
-    def progress(self, fraction: float, message: str = "") -> None:
-        self._run.progress(self._low + fraction * (self._high - self._low), message)
-
-
 def execute(run: JobRun, params: Params) -> dict[str, Any]:
     """Freeze the version; the result is `id`, `name`, `hash`, `is_new` and the manifest.
 
@@ -61,13 +57,8 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
         known = datasets.find(connection, run.project_id, fingerprint)
         namesake = datasets.find(connection, run.project_id, params.name)
     if known is not None and known.id == fingerprint:
-        run.say(f"The same pairs are frozen already as {known.name!r}.")
-        return {"id": known.id, "name": known.name, "hash": known.id, "is_new": False, "manifest": known.manifest}
-    if namesake is not None and namesake.name == params.name:
-        raise DatasetError(
-            f"A version called {params.name!r} holds other pairs, and versions never change.",
-            hint="Give this one another name.",
-        )
+        return _known(run, known)
+    _check_name(namesake, params.name, fingerprint)
     split = Split(parts[SplitName.TRAIN], parts[SplitName.VALIDATION], parts[SplitName.TEST], fingerprint)
     manifest = _manifest(run, params, gathered, split, rule, left_out)
     return _kept(run, params, split, manifest)
@@ -118,13 +109,37 @@ def _manifest(
                      "no_right_passage": gathered.num_without_right},
         "leakage": leakage.as_json(),
     }  # fmt: skip
-    manifest["base"], manifest["smallest_detectable_gain"] = _base(run, params, split)
+    manifest["base"], report = _base(run, params, split)
+    manifest |= _power(run.project_id, report)
     manifest["warnings"] = _warnings(manifest)
     return manifest
 
 
-def _base(run: JobRun, params: Params, split: Split[QueryPassages]) -> tuple[dict[str, Any], float | None]:
-    """How the base model does before any training, and the smallest gain the test set can show; a note where it can't run."""
+def _power(project_id: str, test: "Report | None") -> dict[str, Any]:
+    """The smallest gain the test set can show, and in words what that assumes."""
+    from finetune_core.evaluation.retrieval import HEADLINE
+    from finetune_core.metrics.bootstrap import ASSUMED_SPREAD, smallest_detectable_gain
+    from finetune_core.storage import comparisons, database
+
+    if test is None:
+        return {"smallest_detectable_gain": None, "gain_assumes": ""}
+    with database.reading() as connection:
+        seen = comparisons.spreads(connection, project_id)
+    spread = max(seen, default=ASSUMED_SPREAD)
+    if seen:
+        models = "one tuned model" if len(seen) == 1 else f"the most changed of {len(seen)} tuned models"
+        said = f"This assumes that a run changes single questions as much as {models} of this project did."
+    else:
+        said = (
+            f"This assumes that a run changes the scores of single questions {spread:g} times as much as they differ among "
+            "themselves; nobody knows before the first comparison. A run that changes little shows smaller gains."
+        )
+    gain = smallest_detectable_gain(test.columns[HEADLINE], test.groups, spread=spread)
+    return {"smallest_detectable_gain": gain, "gain_assumes": said}
+
+
+def _base(run: JobRun, params: Params, split: Split[QueryPassages]) -> tuple[dict[str, Any], "Report | None"]:
+    """How the base model does before any training, and its report on the test questions; a note where it can't run."""
     from finetune_core.storage import database, projects
 
     with database.reading() as connection:
@@ -133,24 +148,49 @@ def _base(run: JobRun, params: Params, split: Split[QueryPassages]) -> tuple[dic
     if not params.measure_base or not model:
         return {"model": model, "note": "The base model was not measured."}, None
     from finetune_core.evaluation.retrieval import HEADLINE, RETRIEVAL_METRICS, DenseRetriever, evaluate_retrieval
-    from finetune_core.metrics.bootstrap import smallest_detectable_gain
-    from finetune_core.providers.embedder import LocalEmbedder
-    from finetune_core.providers.vector_cache import CachedEmbedder
 
     try:
-        retriever = DenseRetriever("base", CachedEmbedder(LocalEmbedder(model), run.cache))
+        embedder, note_speed = _base_embedder(model, run.cache)
+        retriever = DenseRetriever("base", embedder)
         run.progress(0.3, f"Measuring {model} before training")
-        test = evaluate_retrieval(retriever, split.test, _Within(run, 0.3, 0.7))
-        validation = evaluate_retrieval(retriever, split.validation, _Within(run, 0.7, 0.95))
-    except FinetuneError as error:
+        test = evaluate_retrieval(retriever, split.test, Portion(run, 0.3, 0.7))
+        validation = evaluate_retrieval(retriever, split.validation, Portion(run, 0.7, 0.95))
+    except ProviderError as error:
         run.say(f"The base model could not be measured: {error.message} {error.hint}")
         return {"model": model, "note": f"{error.message} {error.hint}"}, None
+    note_speed()
     headline = RETRIEVAL_METRICS[HEADLINE]
     base = {
         "model": model, "metric": HEADLINE, "validation_ndcg": headline(validation.columns),
         "test_ndcg": headline(test.columns), "test": {name: metric(test.columns) for name, metric in RETRIEVAL_METRICS.items()},
     }  # fmt: skip
-    return base, smallest_detectable_gain(test.columns[HEADLINE], test.groups)
+    return base, test
+
+
+def _base_embedder(model: str, cache: Path) -> tuple["Embedder", Callable[[], None]]:
+    """The base system of the recipe with its default settings, so that training and comparison find these vectors in
+    the cache; and what keeps, for later estimates, how fast it encoded.
+    """
+    from finetune_core.providers.tokens import TokenCounter
+    from finetune_core.providers.vector_cache import CachedEmbedder
+    from finetune_core.storage import database
+    from finetune_core.training import contrastive, speeds
+    from finetune_core.training.embedding_config import EmbeddingConfig
+
+    config = EmbeddingConfig(base_model=model)
+
+    def count(texts: Sequence[str]) -> list[int]:
+        counter = TokenCounter.for_model(model)
+        limit = min(config.max_tokens, counter.max_tokens)
+        return [min(number, limit) for number in counter.count_many(texts)]
+
+    timed = speeds.TimedEmbedder(contrastive.base_embedder(config, cache).embedder, count)
+
+    def note() -> None:
+        threads = settings.current().threads
+        speeds.record(database.home(), model, speeds.Work.ENCODE, timed.num_tokens, timed.seconds, threads)
+
+    return CachedEmbedder(timed, cache), note
 
 
 def _warnings(manifest: dict[str, Any]) -> list[str]:
@@ -186,6 +226,24 @@ def _kept(run: JobRun, params: Params, split: Split[QueryPassages], manifest: di
         manifest["corpora"] = datasets.write_split(folder, split)
     row = datasets.DatasetRow(split.fingerprint, params.name, manifest, database.now())
     with run.writing() as connection:
+        _check_name(datasets.find(connection, run.project_id, params.name), params.name, split.fingerprint)
         datasets.add(connection, run.project_id, row)
+        kept = datasets.find(connection, run.project_id, split.fingerprint)
+    assert kept is not None
+    if kept.name != params.name:  # another job froze the same pairs meanwhile
+        return _known(run, kept)
     run.progress(1.0, f"Frozen as {params.name}")
     return {"id": row.id, "name": row.name, "hash": row.id, "is_new": True, "manifest": manifest}
+
+
+def _known(run: JobRun, row: "DatasetRow") -> dict[str, Any]:
+    run.say(f"The same pairs are frozen already as {row.name!r}.")
+    return {"id": row.id, "name": row.name, "hash": row.id, "is_new": False, "manifest": row.manifest}
+
+
+def _check_name(namesake: "DatasetRow | None", name: str, fingerprint: str) -> None:
+    if namesake is not None and namesake.name == name and namesake.id != fingerprint:
+        raise DatasetError(
+            f"A version called {name!r} holds other pairs, and versions never change.",
+            hint="Give this one another name.",
+        )

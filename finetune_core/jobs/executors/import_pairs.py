@@ -36,7 +36,20 @@ class Params(BaseModel):
 
 
 def execute(run: JobRun, params: Params) -> dict[str, Any]:
-    """Read the file, then add everything in one transaction: an import is whole or absent."""
+    """Read the file, then add everything in one transaction: an import is whole or absent.
+
+    A restart after that transaction finds the result in it, and does not need the file any more.
+    """
+    if not run.recall("result"):
+        _import(run, params)
+    if Path(params.path).is_relative_to(database.home() / "uploads"):
+        Path(params.path).unlink(missing_ok=True)
+    result: dict[str, Any] = run.recall("result")
+    run.progress(1.0, result["sentence"])
+    return result
+
+
+def _import(run: JobRun, params: Params) -> None:
     run.progress(0.05, "Reading the file")
     labelled = interchange.read(Path(params.path), params.format)
     if params.split:
@@ -45,10 +58,8 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     run.flush()
     with run.writing() as connection:
         summary = imports.import_labelled(connection, run.project_id, labelled)
-    if Path(params.path).is_relative_to(database.home() / "uploads"):
-        Path(params.path).unlink(missing_ok=True)
-    run.progress(1.0, summary.sentence)
-    return {
-        "num_pairs": summary.num_pairs, "num_known": summary.num_known, "num_passages": summary.num_passages,
-        "num_without_passage": summary.num_without_passage, "splits": summary.splits, "sentence": summary.sentence,
-    }  # fmt: skip
+        result = {
+            "num_pairs": summary.num_pairs, "num_known": summary.num_known, "num_passages": summary.num_passages,
+            "num_without_passage": summary.num_without_passage, "splits": summary.splits, "sentence": summary.sentence,
+        }  # fmt: skip
+        run.remember_in(connection, result=result)

@@ -34,6 +34,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     from finetune_core.storage import datasets
 
     if finished := run.recall("finished"):
+        _drop_superseded(run)
         return dict(finished)
     recipe = recipes.get(params.recipe)
     config = recipe.config.model_validate(params.config)
@@ -46,6 +47,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     except JobCancelled:
         shutil.rmtree(run.workdir, ignore_errors=True)
         raise
+    _note_speed(config, getattr(model, "facts", {}))
     result = _publish(run, params, recipe, config, split, model)
     if not run.was_stopped:
         run.remember(finished=result)
@@ -60,7 +62,7 @@ def _publish(
     from finetune_core.storage import models as rows
 
     facts = getattr(model, "facts", {})
-    # One model for each job and step it stopped at: said twice it is the same one, resumed it is a new one.
+    # One id for each step the job stopped at: said twice it is the same model, resumed it takes the place of the other.
     model_id = content_id("model", run.job_id, str(facts.get("best_step")), str(facts.get("last_step")))
     folder = rows.folder(run.project_id, model_id)
     manifest = {
@@ -75,6 +77,8 @@ def _publish(
         "run_id": run.job_id,
         "facts": facts,
     }
+    known = run.recall("published", [])
+    run.remember(published=[*known, *({model_id} - set(known))])
     with artefacts.publish(folder, manifest) as target:
         recipe.save(model, target)
     manifest = artefacts.read_manifest(folder)
@@ -92,9 +96,40 @@ def _publish(
     )
     with run.writing() as connection:
         rows.add(connection, row)
-    run.remember(model_id=model_id)
+        gone = rows.supersede(connection, row)
+        run.remember_in(connection, model_id=model_id)
+    _drop_superseded(run)
+    if gone:
+        run.say(f"It takes the place of {', '.join(gone)}, which this run had kept when it was stopped.")
     run.say(f"Published model {model_id}")
     return {"model_id": model_id, **facts}
+
+
+def _drop_superseded(run: JobRun) -> None:
+    """Delete the files of models of this run that are no models any more; may be done twice."""
+    from finetune_core.jobs.executors import export
+    from finetune_core.storage import artefacts, database
+    from finetune_core.storage import models as rows
+
+    for model_id in run.recall("published", []):
+        with database.reading() as connection:
+            if rows.find(connection, model_id) is not None:
+                continue
+        folder = rows.folder(run.project_id, model_id)
+        # The manifest goes first, so that a half-deleted folder never looks complete.
+        (folder / artefacts.MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        export.zip_path(run.project_id, model_id).unlink(missing_ok=True)
+
+
+def _note_speed(config: BaseModel, facts: dict[str, Any]) -> None:
+    """What the next estimate goes by."""
+    from finetune_core.storage import database
+    from finetune_core.training import speeds
+
+    spent, read = facts.get("train_seconds") or 0.0, facts.get("num_tokens") or 0
+    base_model = getattr(config, "base_model", "")
+    speeds.record(database.home(), base_model, speeds.Work.TRAIN, read, spent, settings.current().threads)
 
 
 def _limit_threads() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from finetune_core.errors import DatasetError, JobError, ProviderError
+from finetune_core import recipes
+from finetune_core.errors import DatasetError, JobError
 from finetune_core.jobs import supervisor
+from finetune_core.jobs.run import JobRun
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.records import Passage, SplitName
 from finetune_core.storage import database, documents
@@ -17,6 +19,7 @@ from finetune_core.storage import pairs as pair_rows
 from finetune_core.storage.pairs import NewPair, PairFilter, PairState
 from finetune_core.workspace import datasets, jobs, pairs, projects
 from finetune_core.workspace.datasets import DatasetView
+from tests.training_fixtures import RecordedRun
 
 
 @pytest.fixture(autouse=True)
@@ -226,23 +229,29 @@ class LetterEmbedder:
 
     fingerprint = "letters"
 
-    def __init__(self, model: str) -> None:
-        if model == "missing":
-            raise ProviderError("The model is not here.", hint="Install it.")
+    is_symmetric = True
+
+    def __init__(self, model: str, *_prefixes_and_limit: object) -> None:
+        self.model = model
 
     def encode_queries(self, texts, checkpoint=None) -> np.ndarray:
         counts = np.array(
             [[text.lower().count(letter) + 1e-3 for letter in "0123456789xyz"] for text in texts], np.float32
-        )
+        ).reshape(-1, 13)
         return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
     encode_passages = encode_queries
 
 
 def test_the_base_model_is_measured_and_what_the_test_set_can_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finetune_core.providers.embedder.LocalEmbedder", LetterEmbedder)
+    monkeypatch.setattr("finetune_core.training.contrastive.LocalEmbedder", LetterEmbedder)
+    shown: list[float] = []
+    tell = JobRun.progress
+    monkeypatch.setattr(JobRun, "progress", lambda run, *told: (shown.append(told[0]), tell(run, *told)))
     project_id = own_project()
     view = freeze(project_id, "v1", measure_base=True)
+    assert shown == sorted(shown)  # it never goes back
+    assert (shown[-1], len(shown) > 10) == (1.0, True)
     base = view.manifest["base"]
     assert base["model"] == projects.get(project_id).base_model
     assert 0 < base["test_ndcg"] < 1
@@ -250,13 +259,57 @@ def test_the_base_model_is_measured_and_what_the_test_set_can_show(monkeypatch: 
     assert 1 / 12 <= view.manifest["smallest_detectable_gain"] <= 1
 
 
-def test_without_a_base_model_the_freeze_succeeds_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finetune_core.providers.embedder.LocalEmbedder", LetterEmbedder)
+def test_without_a_base_model_the_freeze_succeeds_with_a_note() -> None:
     project_id = own_project()
     projects.update(project_id, base_model="missing")
     view = freeze(project_id, "v1", measure_base=True)
     assert view.manifest["smallest_detectable_gain"] is None
-    assert view.manifest["base"]["note"] == "The model is not here. Install it."
+    assert view.manifest["base"]["note"].startswith("The model missing is not on this machine")
+
+
+def test_what_a_freeze_encoded_is_not_encoded_again_by_training_and_comparison(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project_id = own_project()
+    view = freeze(project_id, "v1", measure_base=True)
+    split = rows.load_split(project_id, view.id)
+    recipe = recipes.get("embedding")
+    run = RecordedRun(tmp_path)
+    run.cache = database.home() / "cache" / "vectors"
+
+    def encoded(*_: object) -> None:
+        raise AssertionError("a text was encoded again")
+
+    monkeypatch.setattr("finetune_core.providers.embedder.LocalEmbedder.encode_queries", encoded)
+    monkeypatch.setattr("finetune_core.providers.embedder.LocalEmbedder.encode_passages", encoded)
+    base = recipe.systems(recipe.config(), None, run)["base"]
+    report = recipe.evaluate(base, split.test, recipe.config(), run)
+    assert recipe.metrics[recipe.headline](report.columns) == view.manifest["base"]["test_ndcg"]
+    recipe.evaluate(base, split.validation, recipe.config(), run)
+    with pytest.raises(AssertionError, match="encoded again"):
+        recipe.evaluate(base, split.train, recipe.config(), run)
+
+
+def test_two_freezes_of_the_same_pairs_at_once_are_one_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both look before either has written; pressed twice under one name they are one job to begin with."""
+    project_id = own_project()
+    ids = [datasets.freeze(project_id, name, measure_base=False) for name in ("v1", " v1 ", "v2")]
+    assert ids[0] == ids[1] != ids[2]
+    find = rows.find
+    seen: list[str] = []
+
+    def blind(connection: object, project: str, key: str) -> rows.DatasetRow | None:
+        seen.append(key)
+        return None if len(seen) in (6, 7) else find(connection, project, key)  # type: ignore[arg-type]
+
+    # The first job looks twice before it works and three times when it writes; then come the second one's first looks.
+    monkeypatch.setattr(rows, "find", blind)
+    run_queued_here()
+    first, second = jobs.get(ids[0]), jobs.get(ids[2])
+    assert (first.error, second.error) == ("", "")
+    assert (first.result["is_new"], second.result["is_new"]) == (True, False)
+    assert second.result["name"] == "v1"
+    assert [one.name for one in datasets.listing(project_id)] == ["v1"]
 
 
 def test_an_import_as_a_job_is_the_same_import(tmp_path: Path) -> None:

@@ -18,10 +18,12 @@ from finetune_core.commands import build
 from finetune_core.errors import DatasetError, JobError, StorageError, TrainingError
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.providers.bundled import file_sha256
+from finetune_core.providers.bundled import BUNDLED_EMBEDDER
+from finetune_core.records import file_sha256
 from finetune_core.storage import artefacts, database
 from finetune_core.storage.tables import job
-from finetune_core.training import cost
+from finetune_core.training import cost, speeds
+from finetune_core.training.speeds import Work
 from finetune_core.workspace import jobs, models, projects, runs
 from tests.training_fixtures import TINY_CONFIG, Trained, add_finished_run, add_tiny_dataset
 
@@ -111,7 +113,7 @@ def test_a_disk_that_is_too_full_is_said_before_the_start(project: str, monkeypa
 
 def test_an_estimate_grows_with_the_epochs_and_uses_timed_runs(project: str, trained: Trained) -> None:
     dataset = add_tiny_dataset(project)
-    one = runs.estimate(project, dataset, "embedding", {"max_tokens": 32})
+    one = runs.estimate(project, dataset, "embedding", {"max_tokens": 32, "epochs": 1})
     three = runs.estimate(project, dataset, "embedding", {"max_tokens": 32, "epochs": 3})
     assert "probe" in one.basis
     assert three.seconds == pytest.approx(3 * one.seconds, rel=0.01)
@@ -119,11 +121,15 @@ def test_an_estimate_grows_with_the_epochs_and_uses_timed_runs(project: str, tra
     assert one.memory_bytes > 4 * 4 * 22_000_000
     assert one.disk_bytes > 10 * 90_000_000
     assert any("24 training pairs" in warning for warning in one.warnings)
-    add_finished_run(project, dataset, trained)
+    home, facts = database.home(), trained.model.facts
+    speeds.record(home, BUNDLED_EMBEDDER, Work.ENCODE, 100_000, 10.0)
+    encoded = runs.estimate(project, dataset, "embedding", TINY_CONFIG)
+    assert "encoded" in encoded.basis
+    assert encoded.seconds == pytest.approx(1.15 * facts["num_tokens"] * 2.5 / 10_000, rel=0.1)
+    speeds.record(home, BUNDLED_EMBEDDER, Work.TRAIN, 10 * facts["num_tokens"], 50.0)
     timed = runs.estimate(project, dataset, "embedding", TINY_CONFIG)
-    facts = trained.model.facts
-    assert "last run" in timed.basis
-    assert timed.seconds == pytest.approx(1.15 * facts["train_seconds"], rel=0.1)
+    assert "the last run of this base model" in timed.basis
+    assert timed.seconds == pytest.approx(1.15 * 5.0, rel=0.1)
 
 
 def test_long_passages_are_warned_of(project: str) -> None:
