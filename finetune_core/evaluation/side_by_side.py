@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from finetune_core.evaluation.verdict import Contrast, caveats_of, judge
-from finetune_core.metrics.bootstrap import Interval, paired_interval, value_interval
+from finetune_core.metrics.bootstrap import Interval, paired_interval, spread_of_differences, value_interval
+from finetune_core.metrics.ranking import Mean
 from finetune_core.recipe import Metric, Report
 
 
@@ -94,6 +95,7 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
                 "system": entry.key,
                 "against": entry.against,
                 **_finite({"before": contrast.before, "after": contrast.after}),
+                "spread": _spread(by_key[entry.against].report, entry.report, measures),
                 "metrics": {name: _finite(asdict(interval)) for name, interval in intervals.items()},
                 "verdict": _finite(asdict(verdict_of_one)),
             }
@@ -109,6 +111,14 @@ def _differences(before: Report, after: Report, metrics: Mapping[str, Metric]) -
     return {
         name: paired_interval(before.columns, after.columns, before.groups, metric) for name, metric in metrics.items()
     }
+
+
+def _spread(before: Report, after: Report, measures: Measures) -> float | None:
+    """How much the headline's differences spread; later versions of the data are judged by it. None if it is no mean."""
+    metric = measures.metrics[measures.headline]
+    if not isinstance(metric, Mean):
+        return None
+    return spread_of_differences(before.columns[metric.column], after.columns[metric.column], before.groups)
 
 
 def _contrast(base: Entry, tuned: Entry, interval: Interval, measures: Measures) -> Contrast:

@@ -26,6 +26,13 @@ from finetune_core.recipe import Columns, Metric
 Floats = NDArray[np.float64]
 NUM_RESAMPLES = 2000
 CONFIDENCE = 0.95
+ASSUMED_SPREAD = 0.5
+"""How much the differences of a tuned model spread, as a share of the base's own scores, where no comparison tells.
+
+Measured with MiniLM: 0.24 for a gain in nDCG@10 of 0.003 (193 questions on 20 reference topics), 0.34 for a gain of 0.026
+(150 questions of feedbackqa on 50 pages). It grows with the gain, and is 1 where the scores of the two correlate by 0.5.
+"""
+
 _BLOCK_BYTES = 64_000_000
 
 
@@ -119,7 +126,7 @@ def smallest_detectable_gain(
     values: Sequence[float] | Floats,
     groups: Sequence[str],
     *,
-    correlation: float = 0.5,
+    spread: float = ASSUMED_SPREAD,
     power: float = 0.8,
     confidence: float = CONFIDENCE,
 ) -> float:
@@ -127,8 +134,8 @@ def smallest_detectable_gain(
     time.
 
     `values` (N,) are the base system's scores in [0, 1], NaN where one could not be scored. How much the tuned system
-    will differ from question to question is not known before it exists; assumed is that its scores spread as the
-    base's do and correlate with them by `correlation` (0.5: the differences spread as much as the base's own scores).
+    will differ from question to question is not known before it exists; assumed is that the mean of the differences has
+    `spread` (> 0) times the standard error of the base's mean: what `spread_of_differences` found in earlier comparisons.
     The gain is then (t_{1 - alpha/2} + t_{power}) standard errors, G - 1 degrees of freedom (Bloom, Minimum
     Detectable Effects, 1995), the standard error taken between groups (Cameron and Miller, A Practitioner's Guide to
     Cluster-Robust Inference, 2015). Never below 1 / N (one question from wrong to right) and never above 1, which is
@@ -141,12 +148,33 @@ def smallest_detectable_gain(
     labels = _labels(groups, rows_N)
     if labels.num_groups < 2:
         return 1.0
-    kept_N = values_N[rows_N]
-    sums_G = np.bincount(labels.of_row, kept_N - kept_N.mean(), labels.num_groups)
-    num_groups = labels.num_groups
-    error = np.sqrt(num_groups / (num_groups - 1) * (sums_G**2).sum() * 2 * (1 - correlation)) / len(kept_N)
-    quantiles = stdtrit(num_groups - 1, 1 - (1 - confidence) / 2) + stdtrit(num_groups - 1, power)
-    return float(np.clip(quantiles * error, 1 / len(kept_N), 1.0))
+    error = spread * _standard_error(values_N[rows_N], labels)
+    degrees = labels.num_groups - 1
+    quantiles = stdtrit(degrees, 1 - (1 - confidence) / 2) + stdtrit(degrees, power)
+    return float(np.clip(quantiles * error, 1 / int(rows_N.sum()), 1.0))
+
+
+def spread_of_differences(
+    before: Sequence[float] | Floats, after: Sequence[float] | Floats, groups: Sequence[str]
+) -> float | None:
+    """The standard error of the mean difference, as a share of that of `before`'s mean; both (N,), taken between groups.
+
+    Rows with NaN in either are left out. None with fewer than 2 groups, or where the scores before are all alike.
+    """
+    before_N, after_N = np.asarray(before, dtype=np.float64), np.asarray(after, dtype=np.float64)
+    rows_N = ~(np.isnan(before_N) | np.isnan(after_N))
+    labels = _labels(groups, rows_N)
+    if labels.num_groups < 2:
+        return None
+    error = _standard_error(before_N[rows_N], labels)
+    return _standard_error((after_N - before_N)[rows_N], labels) / error if error > 0 else None
+
+
+def _standard_error(values_N: Floats, labels: "_Labels") -> float:
+    """Of the mean, from the sums of at least 2 groups."""
+    sums_G = np.bincount(labels.of_row, values_N - values_N.mean(), labels.num_groups)
+    factor = labels.num_groups / (labels.num_groups - 1)
+    return float(np.sqrt(factor * (sums_G**2).sum()) / len(values_N))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,19 @@ def of_project(connection: Connection, project_id: str) -> list[ComparisonRow]:
     return [ComparisonRow(**found) for found in connection.execute(ordered).mappings()]
 
 
+def spreads(connection: Connection, project_id: str, limit: int = 10) -> list[float]:
+    """How much the tuned models of the project's last comparisons differed from their base, question by question.
+
+    See `metrics.bootstrap.spread_of_differences`; a model that stands in several comparisons counts once.
+    """
+    found: dict[str, float] = {}
+    for row in of_project(connection, project_id)[:limit]:
+        for difference in row.result.get("differences", ()):
+            if (spread := difference.get("spread")) is not None:
+                found.setdefault(difference["system"], float(spread))
+    return list(found.values())
+
+
 def remove(connection: Connection, comparison_id: str) -> None:
     """Forget a comparison; its folder is the caller's to delete once this is committed."""
     connection.execute(delete(comparison).where(comparison.c.id == comparison_id))

@@ -137,9 +137,23 @@ def test_holm_by_hand():
 
 def test_smallest_detectable_gain_by_hand():
     values = [0.0, 1.0] * 50
-    gain = bootstrap.smallest_detectable_gain(values, [str(i) for i in range(100)])
+    gain = bootstrap.smallest_detectable_gain(values, [str(i) for i in range(100)], spread=1.0)
     standard_error = np.std(values, ddof=1) / 10
     assert gain == pytest.approx((stats.t.ppf(0.975, 99) + stats.t.ppf(0.8, 99)) * standard_error)
+
+
+def test_the_spread_of_differences_scales_the_detectable_gain():
+    groups = [str(i) for i in range(100)]
+    before = np.tile([0.0, 1.0], 50)
+    after = before + np.tile([0.25, 0.25, -0.25, -0.25], 25) + 0.1  # half as far from their mean as the scores
+    assert bootstrap.spread_of_differences(before, after, groups) == pytest.approx(0.5)
+    assert bootstrap.spread_of_differences(before, before + 0.1, groups) == pytest.approx(0.0, abs=1e-9)
+    one, half = (bootstrap.smallest_detectable_gain(before, groups, spread=spread) for spread in (1.0, 0.5))
+    assert half == pytest.approx(one / 2)
+    with_nan = np.concatenate([[np.nan], after[1:]])
+    assert bootstrap.spread_of_differences(before, with_nan, groups) == pytest.approx(0.5, rel=0.02)
+    assert bootstrap.spread_of_differences(before, after, ["one"] * 100) is None
+    assert bootstrap.spread_of_differences(np.ones(100), after, groups) is None
 
 
 def test_detectable_gain_is_larger_for_few_groups_and_bounded():
@@ -160,7 +174,7 @@ def test_detectable_gain_is_detected_about_as_often_as_promised():
         random = np.random.default_rng(seed)
         base = random.normal(0.5, 0.2, 60)
         noise = random.normal(0, 0.2 * math.sqrt(1 - 0.5**2), 60)
-        gain = bootstrap.smallest_detectable_gain(base, groups)
+        gain = bootstrap.smallest_detectable_gain(base, groups, spread=1.0)  # of a correlation of 0.5
         tuned = 0.5 + 0.5 * (base - 0.5) + noise + gain
         shown += not bootstrap.paired_interval({"x": base}, {"x": tuned}, groups, VALUE, 400, seed).crosses_zero
     assert 0.72 < shown / 200 < 0.88
