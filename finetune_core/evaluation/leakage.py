@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from finetune_core.corpus.near_duplicates import THRESHOLD, find_near_duplicates
 from finetune_core.records import Corpus, Part, QueryPassages, SplitName
+from finetune_core.wording import counted
 
-THRESHOLD = 0.85
 MAX_COMPARED = 50_000
 """Corpora larger than this are not searched for near-duplicate passages; the report says so."""
 
@@ -25,15 +26,19 @@ class LeakageReport:
     """What was found between the parts. `num_*` count everything, the lists show the first 50.
 
     - `shared_questions`: equal but for case and punctuation, or near-duplicates, in two parts: leakage.
-    - `shared_documents`: documents of the project's own that lie in two parts: leakage, unless cut into sections.
-    - `num_shared_passages`: test questions whose passage also answers a training question. In an imported split that is
-      the same corpus with new questions; for own documents it is leakage.
+    - `shared_documents`: documents of the project's own whose questions lie in two parts: leakage, unless cut into
+      sections. A question belongs to the document of its first passage; that a further passage which answers it lies in
+      another document is none.
+    - `num_shared_passages`: test questions one of whose passages also answers a training question. In an imported split
+      that is the same corpus with new questions; for own documents it is leakage (`num_learned_passages` counts those
+      that are not told of by their document already).
     - `ambiguous`: test questions whose right passage has a near-duplicate in the corpus that counts as wrong.
     """
 
     num_shared_questions: int = 0
     num_shared_documents: int = 0
     num_shared_passages: int = 0
+    num_learned_passages: int = 0
     num_ambiguous: int = 0
     shared_questions: list[dict[str, Any]] = field(default_factory=list)
     shared_documents: list[str] = field(default_factory=list)
@@ -58,57 +63,72 @@ def leakage_report(
     questions alone. `rule` is how they were split ("document", "section" or "imported").
     """
     shared = _shared_questions(parts, checkpoint)
-    documents = _shared_documents(parts, set(own_documents))
+    own = set(own_documents)
+    documents = _shared_documents(parts, own)
     seen = {key for one in parts[SplitName.TRAIN].examples for key in one.relevant}
-    num_passages = sum(1 for one in parts[SplitName.TEST].examples if seen & set(one.relevant))
+    asked_twice = [one for one in parts[SplitName.TEST].examples if seen & set(one.relevant)]
+    place = parts[SplitName.TEST].corpus
+    num_learned = sum(
+        one.group not in documents and any(place[key].document in own for key in seen & set(one.relevant))
+        for one in asked_twice
+    )
     ambiguous = _ambiguous(parts[SplitName.TEST], checkpoint)
     by_section = rule == "section"
-    leaking = bool(shared) or (bool(documents) and not by_section)
+    leaking = bool(shared) or (bool(documents) and not by_section) or bool(num_learned)
     compared = len(parts[SplitName.TEST].corpus) <= MAX_COMPARED
     return LeakageReport(
         num_shared_questions=len(shared),
         num_shared_documents=len(documents),
-        num_shared_passages=num_passages,
+        num_shared_passages=len(asked_twice),
+        num_learned_passages=num_learned,
         num_ambiguous=len(ambiguous),
         shared_questions=shared[:MAX_LISTED],
         shared_documents=documents[:MAX_LISTED],
         ambiguous=ambiguous[:MAX_LISTED],
         is_leaking=leaking,
-        sentences=_sentences(len(shared), len(documents), num_passages, len(ambiguous), by_section, compared),
+        sentences=_sentences(
+            len(shared), len(documents), (len(asked_twice), num_learned), len(ambiguous), by_section, compared
+        ),
     )
 
 
 def _sentences(
-    num_questions: int, num_documents: int, num_passages: int, num_ambiguous: int, by_section: bool, compared: bool
+    num_questions: int,
+    num_documents: int,
+    num_passages: tuple[int, int],
+    num_ambiguous: int,
+    by_section: bool,
+    compared: bool,
 ) -> list[str]:
     said = []
     if num_questions:
-        said.append(f"{_counted(num_questions, 'question')} of one part also, or nearly, in another: that is leakage.")
+        said.append(f"{counted(num_questions, 'question')} of one part also, or nearly, in another: that is leakage.")
     if num_documents and by_section:
-        said.append(f"{_counted(num_documents, 'document')} in several parts, cut into sections a passage apart.")
+        said.append(f"{counted(num_documents, 'document')} in several parts, cut into sections a passage apart.")
     elif num_documents:
-        said.append(f"{_counted(num_documents, 'document')} in several parts: that is leakage.")
-    if num_passages and not num_documents:
+        said.append(f"{counted(num_documents, 'document')} in several parts: that is leakage.")
+    num_shared, num_learned = num_passages
+    if num_learned:
         said.append(
-            f"{_counted(num_passages, 'test question')} on a passage that training asks about too: same corpus, new questions."
+            f"{counted(num_learned, 'test question')} with a passage, in another document, that training asks about too: "
+            "that is leakage."
+        )
+    if num_shared > num_learned and not num_documents:
+        said.append(
+            f"{counted(num_shared - num_learned, 'test question')} on a passage that training asks about too: same corpus, "
+            "new questions."
         )
     if num_ambiguous:
-        said.append(f"{_counted(num_ambiguous, 'test question')} with a right passage whose near-twin counts as wrong.")
+        said.append(f"{counted(num_ambiguous, 'test question')} with a right passage whose near-twin counts as wrong.")
     if not compared:
         said.append(f"Near-twins were not looked for: the corpus has more than {MAX_COMPARED:,} passages.")
     return said or ["No question, document or near-duplicate is shared between the parts."]
-
-
-def _counted(num: int, noun: str) -> str:
-    return f"{num:,} {noun}{'' if num == 1 else 's'}"
 
 
 def _shared_questions(
     parts: Mapping[SplitName, Part[QueryPassages]], checkpoint: Callable[[], None] | None
 ) -> list[dict[str, Any]]:
     """Pairs of questions of two parts that are equal once normalised (similarity 1), or near-duplicates."""
-    from finetune_core.corpus.near_duplicates import find_near_duplicates
-
     flat = [(name, one) for name in SplitName for one in parts[name].examples]
     texts = [" ".join(_WORD.findall(one.query.casefold())) or one.query for _, one in flat]
     alike: dict[tuple[int, int], float] = {}
@@ -137,12 +157,11 @@ def _pair_of_questions(
 
 
 def _shared_documents(parts: Mapping[SplitName, Part[QueryPassages]], own: set[str]) -> list[str]:
-    """Own documents that a relevant passage of two different parts was cut from."""
+    """Own documents that questions of two different parts belong to."""
     found: dict[str, set[SplitName]] = defaultdict(set)
     for name, part in parts.items():
         for example in part.examples:
-            for key in example.relevant:
-                found[part.corpus[key].document].add(name)
+            found[example.group].add(name)
     return sorted(document for document, names in found.items() if len(names) > 1 and document in own)
 
 
@@ -160,8 +179,6 @@ def _ambiguous(test: Part[QueryPassages], checkpoint: Callable[[], None] | None)
 
 
 def _twins(corpus: Corpus, checkpoint: Callable[[], None] | None) -> dict[str, list[str]]:
-    from finetune_core.corpus.near_duplicates import find_near_duplicates
-
     ids: Sequence[str] = [passage.id for passage in corpus]
     twins: dict[str, list[str]] = defaultdict(list)
     for i, j, _ in find_near_duplicates([passage.full_text for passage in corpus], THRESHOLD, checkpoint=checkpoint):

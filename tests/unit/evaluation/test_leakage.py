@@ -74,6 +74,22 @@ def test_shared_documents_leak_only_where_ayar_split_them() -> None:
     assert sections.num_shared_documents == 1
 
 
+def test_a_second_passage_in_another_document_leaks_only_if_training_asks_about_it() -> None:
+    own = {"d1", "d2", "d3"}
+    two = QueryPassages("2", "Where do refunds for a purchase go?", {"c": 1, "b": 1}, "d3")
+    neighbour = Corpus((*CORPUS, Passage("b2", "Write down the number of the claim and keep the receipt.", "d2")))
+    train = one(1, "What must I keep for my claim?", "b2", "d2")
+    fine = {name: Part(name, examples, neighbour)
+            for name, examples in zip(SplitName, ((train,), (), (two,)), strict=True)}  # fmt: skip
+    report = leakage_report(fine, own)
+    assert (report.is_leaking, report.num_shared_documents, report.num_shared_passages) == (False, 0, 0)
+    told = leakage_report(parts([one(1, "How do I file a claim?", "b", "d2")], [], [two]), own)
+    assert (told.is_leaking, told.num_shared_documents, told.num_learned_passages) == (True, 0, 1)
+    assert [
+        line for line in told.sentences if "in another document, that training asks about too: that is leakage" in line
+    ]
+
+
 def test_a_right_hit_on_a_twin_would_count_as_a_miss() -> None:
     report = leakage_report(parts([], [], [one(1, "When does it open?", "a", "d1")]))
     assert report.num_ambiguous == 1
