@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -59,23 +60,60 @@ def _draw(job: jobs.JobView, key: str, title: str, show_log: bool) -> None:
 def _buttons(job: jobs.JobView, key: str) -> None:
     if not job.is_live and job.state is jobs.JobState.DONE:
         return
+    words = _words(job)
     with st.container(horizontal=True, gap="small"):
         if job.is_live:
             asked = bool(job.request)
             if job.state is jobs.JobState.RUNNING:
                 st.button(
                     t("Stop and keep"), icon=":material/stop_circle:", key=f"{key}_stop", disabled=asked, on_click=_ask,
-                    args=(jobs.request_stop, job.id, key), help=t("Ends soon, and keeps the best of what there is so far."),
+                    args=(jobs.request_stop, job.id, key), help=words.stop,
                 )  # fmt: skip
             st.button(
                 t("Cancel"), icon=":material/close:", key=f"{key}_cancel", disabled=job.request == "cancel", on_click=_ask,
-                args=(jobs.cancel, job.id, key), type="tertiary", help=t("Ends at once and discards the work."),
+                args=(jobs.cancel, job.id, key), type="tertiary", help=words.cancel,
             )  # fmt: skip
         else:
             st.button(
                 t("Resume"), icon=":material/play_arrow:", key=f"{key}_resume", on_click=_ask,
-                args=(jobs.resume, job.id, key), help=t("Goes on from the last checkpoint."),
+                args=(jobs.resume, job.id, key), help=words.resume,
             )  # fmt: skip
+
+
+class _Words(NamedTuple):
+    """What becomes of the work if a button is pressed; true for the kind of job that is shown."""
+
+    stop: str
+    cancel: str
+    resume: str
+
+
+def _words(job: jobs.JobView) -> _Words:
+    if job.kind == "train":
+        return _Words(
+            t("Ends after this step and keeps the best model so far; it can go on from there."),
+            t("Ends at once and drops what this run has learned."),
+            t("Begins anew: a cancelled run keeps no checkpoint.")
+            if job.state is jobs.JobState.CANCELLED
+            else t("Goes on from the last checkpoint."),
+        )
+    if job.kind == "generate":
+        return _Words(
+            t("Waits for the replies on their way, then ends; every question written is kept."),
+            t("Ends at once. Questions already written are kept; replies on their way are lost, though they may cost."),
+            t("Asks only what was not answered yet."),
+        )  # fmt: skip
+    if job.kind == "ingest":
+        return _Words(
+            t("Ends soon; files that were read are kept, and the others can be read later."),
+            t("Ends at once. Files that were read are kept; uploads that were not are dropped."),
+            t("Goes on with the files that were not read yet."),
+        )
+    return _Words(
+        t("Ends soon and keeps what is finished; it can be resumed."),
+        t("Ends at once and drops what is not finished."),
+        t("Goes on where it can, else begins anew; nothing is done or stored twice."),
+    )
 
 
 def _ask(what: Callable[[str], None], job_id: str, key: str) -> None:
@@ -105,13 +143,16 @@ def _state_name(job: jobs.JobView) -> str:
 
 
 def _times(job: jobs.JobView) -> str:
-    parts = [plain(job.message)] if job.message else []
+    # The badge says already that a job is done.
+    parts = [plain(t(job.message))] if job.message and job.state is not jobs.JobState.DONE else []
     if job.started_at is None:
         parts = parts or [t("Waiting for its turn")]
     elif job.is_live:
         elapsed = time.time() - job.started_at
         parts.append(t("{time} so far", time=duration_text(elapsed)))
-        if job.progress > 0.03 and elapsed > 5:
+        # A training says itself what is left, from its steps alone; of a later attempt nobody knows where it began.
+        is_told = job.message.endswith(" left") or job.attempt > 1
+        if job.progress > 0.03 and elapsed > 5 and not is_told:
             parts.append(t("about {time} left", time=duration_text(elapsed * (1 - job.progress) / job.progress)))
     elif job.finished_at is not None:
         parts.append(t("took {time}", time=duration_text(job.finished_at - job.started_at)))

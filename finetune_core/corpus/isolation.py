@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from finetune_core.corpus.parsed import Limits, Parsed
-from finetune_core.errors import CorpusError
+from finetune_core.errors import CorpusError, StorageError
 
 POLL_S = 0.5
 COMMAND = (sys.executable, "-m", "finetune_core.corpus.parser_process")
@@ -45,7 +45,8 @@ class ParserProcess:
     def parse(self, path: Path, name: str, checkpoint: Callable[[], None] = lambda: None) -> Parsed:
         """The text of the file at `path`; `checkpoint` is called at least once a second meanwhile.
 
-        Raises CorpusError with the reason for a file that is refused, also if the parser hung or died over it.
+        Raises CorpusError with the reason for a file that is refused, also if the parser hung or died over it, and
+        StorageError if the disk of the temporary folder is full.
         """
         result = Path(self._folder.name) / "result.json"
         result.unlink(missing_ok=True)
@@ -65,13 +66,18 @@ class ParserProcess:
                 "The parser crashed or ran out of memory over it.",
                 hint="Save it in another format, for example as plain text, and add that.",
             )
+        if state == "full":
+            raise StorageError(
+                f"The disk is full: {self._folder.name} took no more while {name} was read.",
+                hint="Free some space there, or set TMPDIR to a folder on a larger disk, then resume.",
+            )
         answer = json.loads(result.read_text("utf-8"))
         if "refused" in answer:
             raise CorpusError(answer["refused"], hint=answer["hint"])
         return Parsed.from_json(answer["parsed"])
 
     def _ask(self, request: dict[str, Any], checkpoint: Callable[[], None]) -> str:
-        """ "done", "hung" or "died"; the child is gone after the last two."""
+        """ "done", "full", "hung" or "died"; the child is gone after all but the first."""
         child = self._running()
         assert child.stdin is not None
         assert child.stdout is not None
@@ -99,7 +105,7 @@ class ParserProcess:
                 if word == b"alive\n":
                     deadline = time.monotonic() + self.limits.timeout_s
                 else:
-                    return "done" if word == b"done\n" else "died"
+                    return {b"done\n": "done", b"full\n": "full"}.get(word, "died")
         return "hung"
 
     def _running(self) -> "subprocess.Popen[bytes]":

@@ -4,6 +4,7 @@ One JSON request a line on stdin ({"path", "name", "limits", "result"}); the ans
 then a line "done" goes to stdout, after a line "alive" for each page. It ends when its parent does.
 """
 
+import errno
 import json
 import os
 import resource
@@ -18,6 +19,7 @@ from finetune_core.corpus.parsed import Limits
 from finetune_core.corpus.parsing import parse
 from finetune_core.errors import CorpusError
 
+DISK_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 OUT_OF_MEMORY = "Reading it needs more memory than is allowed."
 
 
@@ -28,8 +30,7 @@ def main() -> None:
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     for line in sys.stdin:
         request = json.loads(line)
-        _answer(request, lambda: _say(answers, "alive"))
-        _say(answers, "done")
+        _say(answers, _answer(request, lambda: _say(answers, "alive")))
 
 
 def _say(answers: TextIO, word: str) -> None:
@@ -37,30 +38,43 @@ def _say(answers: TextIO, word: str) -> None:
     answers.flush()
 
 
-def _answer(request: dict[str, Any], alive: Callable[[], None]) -> None:
+def _answer(request: dict[str, Any], alive: Callable[[], None]) -> str:
+    """Write the answer; "done", or "full" if a disk was full, which is no fault of the file."""
+    try:
+        answer = _parsed(request, alive)
+        Path(request["result"]).write_text(json.dumps(answer), "utf-8")
+    except OSError as error:
+        if error.errno in DISK_ERRORS:
+            return "full"
+        raise
+    return "done"
+
+
+def _parsed(request: dict[str, Any], alive: Callable[[], None]) -> dict[str, Any]:
     limits = Limits(**request["limits"])
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, resource.RLIM_INFINITY))
     try:
         parsed = parse(Path(request["path"]), request["name"], limits, alive)
-        answer: dict[str, Any] = {"parsed": parsed.to_json()}
+        return {"parsed": parsed.to_json()}
     except CorpusError as error:
-        answer = {"refused": error.message, "hint": error.hint}
+        return {"refused": error.message, "hint": error.hint}
     except MemoryError:
-        answer = {"refused": OUT_OF_MEMORY, "hint": "Split the file into smaller ones and add those."}
+        return {"refused": OUT_OF_MEMORY, "hint": "Split the file into smaller ones and add those."}
     except FileNotFoundError:
-        answer = {"refused": "The file is no longer there.", "hint": "Add it again."}
+        return {"refused": "The file is no longer there.", "hint": "Add it again."}
     except PermissionError:
-        answer = {
+        return {
             "refused": "The file may not be read.",
             "hint": "Give yourself the right to read it, then add it again.",
         }
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise
         text = " ".join(str(error).split())[:160]
-        answer = {
+        return {
             "refused": f"The file cannot be read ({type(error).__name__}: {text}).",
             "hint": "Save it in another format, for example as plain text, and add that.",
         }
-    Path(request["result"]).write_text(json.dumps(answer), "utf-8")
 
 
 def _leave_with_parent(parent: int) -> None:

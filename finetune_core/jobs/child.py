@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from finetune_core.errors import FinetuneError, JobCancelled, JobInterrupt, StopRequested
@@ -20,14 +21,19 @@ from finetune_core.jobs.states import JobState
 from finetune_core.storage import database
 
 DISK_ERRORS = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+DISK_WORDS = ("No space left on device", "File too large", "Disk quota exceeded", "StorageFull", "FileTooLarge")
 
 
 def run_claimed(held: queue.Claim) -> None:
     """Run a claimed job to its end and write how it ended; the one place that catches everything."""
     try:
-        run = JobRun(held)
-        state, values = _outcome(run)
-        run.flush()
+        try:
+            run = JobRun(held)
+        except (FinetuneError, OSError) as error:  # not even its folder can be made
+            state, values = _failed(held, error)
+        else:
+            state, values = _outcome(run)
+            run.flush()
         with database.writing() as connection:
             queue.finish(connection, held, state, **values)
     except JobInterrupt:
@@ -42,32 +48,48 @@ def _outcome(run: JobRun) -> tuple[JobState, dict[str, Any]]:
         return JobState.STOPPED, {"result": stop.args[0] if stop.args else {}, "message": "Stopped"}
     except JobCancelled:
         return JobState.CANCELLED, {"message": "Cancelled"}
-    except FinetuneError as error:
-        run.say(f"Failed: {error.message} {error.hint}")
-        return JobState.FAILED, {"error": error.message, "hint": error.hint}
-    except OSError as error:
-        traceback.print_exc()
-        if error.errno in DISK_ERRORS:
-            return JobState.FAILED, {
-                "error": f"The disk is full: {error.strerror} ({error.filename or database.home()}).",
-                "hint": "Free some space, then resume; nothing half-written was kept.",
-            }
-        return JobState.FAILED, _bug(run, error)
     except JobInterrupt:
         raise
     except Exception as error:
-        traceback.print_exc()
-        return JobState.FAILED, _bug(run, error)
+        return _failed(run.held, error)
     state = JobState.STOPPED if run.was_stopped else JobState.DONE
     shown = {"message": "Stopped and saved"} if run.was_stopped else {"message": "Done", "progress": 1.0}
     return state, {"result": result or {}, **shown}
 
 
-def _bug(run: JobRun, error: BaseException) -> dict[str, str]:
+def _failed(held: queue.Claim, error: Exception) -> tuple[JobState, dict[str, Any]]:
+    if isinstance(error, FinetuneError):
+        _print(f"Failed: {error.message} {error.hint}\n")
+        return JobState.FAILED, {"error": error.message, "hint": error.hint}
+    _print("".join(traceback.format_exception(error)))
+    return JobState.FAILED, _full(error) or _bug(held, error)
+
+
+def _full(error: BaseException) -> dict[str, str] | None:
+    """What to say if a disk was full, whoever noticed it: libraries that write in Rust or C++ only say so in words."""
+    where = getattr(error, "filename", None) or database.home()
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "errno", None) in DISK_ERRORS or any(words in str(cause) for words in DISK_WORDS):
+            return {
+                "error": f"The disk is full: {getattr(cause, 'strerror', None) or cause} ({where}).",
+                "hint": "Free some space, then resume; nothing half-written was kept.",
+            }
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _bug(held: queue.Claim, error: BaseException) -> dict[str, str]:
     return {
         "error": f"This is a bug: {type(error).__name__}: {error}",
-        "hint": f"The traceback is in {job_folder(run.job_id) / 'log.txt'}; please report it.",
+        "hint": f"The traceback is in {job_folder(held.job_id) / 'log.txt'}; please report it.",
     }
+
+
+def _print(text: str) -> None:
+    with suppress(OSError):  # the log may lie on the very disk that is full
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _leave_with_parent() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, literal, or_, select, update
 
 from finetune_core.errors import JobError, LeaseLost
 from finetune_core.jobs.states import LIVE, JobState, JobView, Request
@@ -19,6 +19,8 @@ from finetune_core.storage.tables import job, job_fact, metric
 LEASE_S = 15.0
 RENEW_S = 5.0
 LIGHT_SLOTS = 2
+UNIQUE_KEY = "unique_key"  # facts of a job that the queue itself keeps
+CRASHES = "crashes"
 
 _view_columns = [job.c[field.name] for field in fields(JobView)]
 
@@ -63,6 +65,8 @@ def add(
             created_at=now(),
         )
     )
+    if unique_key is not None:  # the column is emptied when the job ends; whoever resumes it needs the key again
+        connection.execute(insert(job_fact).values(job_id=job_id, key=UNIQUE_KEY, value=unique_key))
     return job_id
 
 
@@ -161,15 +165,25 @@ def request(connection: Connection, job_id: str, asked: Request) -> None:
 
 
 def requeue(connection: Connection, job_id: str) -> None:
-    """Queue a stopped, failed or cancelled job again. Raises JobError for any other state."""
+    """Queue a stopped, failed or cancelled job again, under the unique key it had.
+
+    Raises JobError for any other state, and while a live job does the same under that key.
+    """
     view = get(connection, job_id)
     if view.is_live or view.state is JobState.DONE:
         raise JobError(
             f"Job {job_id} is {view.state}; only a stopped, failed or cancelled job can be resumed.",
             hint="Start a new one instead." if view.state is JobState.DONE else "Wait for it to end.",
         )
+    key = recall(connection, job_id).get(UNIQUE_KEY)
+    if key is not None and connection.execute(select(job.c.id).where(job.c.unique_key == key)).first():
+        raise JobError(
+            f"Another job does the same as job {job_id} already.", hint="Wait for that one, or cancel it first."
+        )
     values = {"state": JobState.QUEUED, "request": Request.NONE, "finished_at": None, "error": "", "hint": ""}
-    connection.execute(update(job).where(job.c.id == job_id).values(**values))
+    forgotten = (job_fact.c.job_id == job_id) & (job_fact.c.key == CRASHES)  # a person looked at it: count anew
+    connection.execute(delete(job_fact).where(forgotten))
+    connection.execute(update(job).where(job.c.id == job_id).values(**values, unique_key=key))
 
 
 def get(connection: Connection, job_id: str) -> JobView:

@@ -144,9 +144,9 @@ def _start(held: queue.Claim) -> _Child:
 
 def _look_after(this: _Worker, child: _Child) -> None:
     if child.process.poll() is not None:
+        _bury(child)  # before it is forgotten: if the disk is full, this is tried again
         this.children.remove(child)
         this.busy_at = time.monotonic()
-        _bury(child)
         return
     if time.monotonic() - child.renewed_at < queue.RENEW_S:
         return
@@ -196,10 +196,10 @@ def _bury(child: _Child) -> None:
 
 
 def _count_crash(connection: Connection, held: queue.Claim) -> int:
-    own = (job_fact.c.job_id == held.job_id) & (job_fact.c.key == "crashes")
+    own = (job_fact.c.job_id == held.job_id) & (job_fact.c.key == queue.CRASHES)
     crashes = int(connection.execute(select(job_fact.c.value).where(own)).scalar() or 0) + 1
     connection.execute(delete(job_fact).where(own))
-    connection.execute(insert(job_fact).values(job_id=held.job_id, key="crashes", value=crashes))
+    connection.execute(insert(job_fact).values(job_id=held.job_id, key=queue.CRASHES, value=crashes))
     return crashes
 
 
