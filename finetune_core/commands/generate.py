@@ -30,7 +30,7 @@ def generate(
     ),
     estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it would take.")] = False,
     wait: Annotated[bool, typer.Option(help="Wait for the end; without it the job's id is printed.")] = True,
-    json: Json = False,
+    as_json: Json = False,
 ) -> None:
     """Write questions over the included chunks; what was written before is not asked or paid for again."""
     values: dict[str, Any] = {
@@ -42,17 +42,17 @@ def generate(
     here = project_id(project)
     seen = generation.estimate(here, params)
     if estimate:
-        emit(seen, json, _sentence(seen))
+        emit(seen, as_json, _sentence(seen))
         return
     note(_sentence(seen))
     job_id = generation.start(here, params)
     if not wait:
-        emit({"job": job_id, "state": "queued"}, json, job_id)
+        emit({"job": job_id, "state": "queued"}, as_json, job_id)
         return
-    view = wait_and_tell(job_id)
+    view = wait_and_tell(job_id, may_stop=True)
     kept = {name: num for name, num in view.result.get("set_aside", {}).items() if num}
     text = f"{view.result.get('num_written', 0)} questions written; set aside: {kept or 'none'}."
-    emit({"job": job_id, "state": view.state, **view.result}, json, text)
+    emit({"job": job_id, "state": view.state, **view.result}, as_json, text)
 
 
 def _sentence(seen: generation.Estimate) -> str:

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         project_key = project_id(project, create=True)
         files: list[corpus.FileOutcome] = []
         for path in paths:
-            job = wait_and_tell(corpus.ingest_path(project_key, path))
+            job = wait_and_tell(corpus.ingest_path(project_key, path), may_stop=True)
             found = corpus.outcomes(project_key, job_id=job.id, limit=corpus.MAX_FILES)
             files += reversed(found.items)
         counts = corpus.chunk_counts(project_key)

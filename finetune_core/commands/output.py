@@ -36,11 +36,14 @@ def project_id(name: str, *, create: bool = False) -> str:
     return project.id
 
 
-def wait_and_tell(job_id: str) -> JobView:
-    """Wait for a job, telling its messages on standard error; exits with 1 and the job's words if it failed."""
+def wait_and_tell(job_id: str, *, may_stop: bool = False) -> JobView:
+    """Wait for a job, telling its messages on standard error; exits with 1 and the job's words if it did not end well.
+
+    `may_stop` says that what the job had done when a person stopped it is a result as well.
+    """
     view = jobs.wait(job_id, on_change=lambda seen: note(f"[{seen.progress:4.0%}] {seen.message or seen.state}"))
-    if view.state in (JobState.FAILED, JobState.CANCELLED):
-        fail(view.error or f"Job {job_id} was cancelled.", view.hint or "Start it again.")
+    if view.state is not JobState.DONE and not (may_stop and view.state is JobState.STOPPED):
+        fail(view.error or f"Job {job_id} was {view.state}.", view.hint or "Start it again.")
     return view
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-IDLE_S = 300.0
+from finetune_core.jobs import serving
 
 
 def register(app: typer.Typer) -> None:
@@ -14,9 +14,7 @@ def register(app: typer.Typer) -> None:
     def serve(
         idle_s: Annotated[
             float, typer.Option("--idle-s", min=1, help="Leave after so many seconds without a question.")
-        ] = IDLE_S,
+        ] = serving.IDLE_S,
     ) -> None:
         """Answer the dashboard's Playground. It starts this by itself; run by hand it is of little use."""
-        from finetune_core.jobs import serving
-
         serving.serve(idle_s)

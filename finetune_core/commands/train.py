@@ -21,21 +21,21 @@ def train(
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the recipe: name=value.")] = None,
     name: Annotated[str, typer.Option("--name", help="What to call the model.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
-    json: Json = False,
+    as_json: Json = False,
 ) -> None:
     """Tune a model on a dataset version."""
     config = runs.parsed_settings(recipe, settings or [])
     run_id = runs.launch(project_id(project), dataset, recipe, config, name)
     if wait:
-        wait_and_tell(run_id)
+        wait_and_tell(run_id, may_stop=True)
     view = runs.get(run_id)
     value: dict[str, Any] = {"run": run_id, "state": view.state}
     if view.model_id:
         value |= {"model": view.model_id, "best_step": view.best_step, "validation_ndcg@10": view.best_value}
-    emit(value, json, f"Run {run_id} is {view.state}.")
+    emit(value, as_json, f"Run {run_id} is {view.state}.")
 
 
-def show_runs(project: Project, json: Json = False) -> None:
+def show_runs(project: Project, as_json: Json = False) -> None:
     """List the runs of a project, newest first."""
     views = runs.listing(project_id(project))
     rows = [
@@ -56,7 +56,7 @@ def show_runs(project: Project, json: Json = False) -> None:
         f"{view.id}  {view.state:<9}  {view.name:<32}  {_number(view.base_value)} -> {_number(view.best_value)}"
         for view in views
     ]
-    emit(rows, json, "\n".join(lines) or "No runs yet.")
+    emit(rows, as_json, "\n".join(lines) or "No runs yet.")
 
 
 def _number(value: float | None) -> str:
