@@ -1,7 +1,6 @@
 """Chunks: sizes, headings, ids, and what happens at the edges. A word is a token here, so that numbers are plain."""
 
 import re
-from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -9,22 +8,11 @@ import pytest
 from finetune_core.corpus.chunking import Chunker, check_settings
 from finetune_core.corpus.sections import Section, clean_text, markdown_sections
 from finetune_core.errors import CorpusError
-
-
-class Words:
-    """Counts words, and two special tokens for each text."""
-
-    num_special_tokens = 2
-
-    def count_plain(self, text: str) -> int:
-        return len(text.split())
-
-    def count_many(self, texts: Sequence[str]) -> list[int]:
-        return [self.count_plain(text) + self.num_special_tokens for text in texts]
+from tests.word_counter import WordCounter
 
 
 def chunks_of(markdown: str, size: int = 40, overlap: int = 0) -> list[tuple[str, str, int]]:
-    cut = Chunker(Words(), size, overlap).cut("doc", markdown, markdown_sections(markdown))
+    cut = Chunker(WordCounter(), size, overlap).cut("doc", markdown, markdown_sections(markdown))
     return [(chunk.heading, chunk.text, chunk.num_tokens) for chunk in cut]
 
 
@@ -95,16 +83,16 @@ def test_a_heading_too_long_leaves_room_for_text() -> None:
 
 def test_ids_depend_on_content_alone() -> None:
     text = f"# A\n{sentences(30)}"
-    small, large = (Chunker(Words(), size, 0).cut("doc", text, markdown_sections(text)) for size in (40, 60))
-    again = Chunker(Words(), 40, 0).cut("doc", text, markdown_sections(text))
-    other = Chunker(Words(), 40, 0).cut("other", text, markdown_sections(text))
+    small, large = (Chunker(WordCounter(), size, 0).cut("doc", text, markdown_sections(text)) for size in (40, 60))
+    again = Chunker(WordCounter(), 40, 0).cut("doc", text, markdown_sections(text))
+    other = Chunker(WordCounter(), 40, 0).cut("other", text, markdown_sections(text))
     assert [chunk.id for chunk in small] == [chunk.id for chunk in again]
     assert not {chunk.id for chunk in small} & {chunk.id for chunk in large}
     assert not {chunk.id for chunk in small} & {chunk.id for chunk in other}
 
 
 def test_equal_chunks_of_one_document_have_different_ids() -> None:
-    cut = Chunker(Words(), 32, 0).cut(
+    cut = Chunker(WordCounter(), 32, 0).cut(
         "doc", "x", (Section("Same", 0, 1), Section("Other", 0, 1), Section("Same", 0, 1))
     )
     assert len({chunk.id for chunk in cut}) == 3

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,29 +23,16 @@ from finetune_core.storage.tables import job as job_table
 from finetune_core.workspace import corpus, installation, jobs, projects
 from finetune_core.workspace.corpus import ChunkFilter, ChunkView, FileState, Upload
 from finetune_core.workspace.jobs import JobState
+from tests.word_counter import WordCounter
 
 TOPICS = ("harbours", "rivers", "forests", "deserts", "glaciers", "islands")
-
-
-class Words:
-    """Counts words, and two special tokens for each text."""
-
-    num_special_tokens = 2
-    max_tokens = 50
-    base_model = "words"
-
-    def count_plain(self, text: str) -> int:
-        return len(text.split())
-
-    def count_many(self, texts: Sequence[str]) -> list[int]:
-        return [self.count_plain(text) + self.num_special_tokens for text in texts]
 
 
 @pytest.fixture(autouse=True)
 def _light(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "ensure_worker", lambda: None)
     for module in ("finetune_core.jobs.executors.ingest", "finetune_core.workspace.corpus"):
-        monkeypatch.setattr(f"{module}.TokenCounter.for_model", staticmethod(lambda name: Words()))
+        monkeypatch.setattr(f"{module}.TokenCounter.for_model", staticmethod(lambda name: WordCounter()))
 
 
 @pytest.fixture
@@ -222,7 +208,7 @@ def test_cutting_anew_keeps_what_did_not_change(project: projects.Project, tmp_p
     assert kept is not None
     assert kept.excluded
     now = corpus.list_chunks(project.id, ChunkFilter(), limit=100).items
-    content = Chunker(Words(), 48, 8).cut(
+    content = Chunker(WordCounter(), 48, 8).cut(
         short.document_id, corpus.document_text(project.id, short.document_id),
         markdown_sections(corpus.document_text(project.id, short.document_id)),
     )  # fmt: skip
@@ -324,8 +310,8 @@ def test_sigkill_in_the_middle_of_a_batch(project: projects.Project, tmp_path: P
     code = (
         "from types import SimpleNamespace as S\n"
         "from finetune_core.jobs.executors import ingest\n"
-        "from tests.unit.jobs.test_ingest import Words\n"
-        "ingest.TokenCounter = S(for_model=lambda name: Words())\n"
+        "from tests.word_counter import WordCounter\n"
+        "ingest.TokenCounter = S(for_model=lambda name: WordCounter())\n"
         "from finetune_core.jobs.worker import run_queued_here\n"
         "run_queued_here()\n"
     )
