@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def dashboard(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Da
     home.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), home / "dashboard.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AYAR_", "STREAMLIT_"))}
-    environment |= {"AYAR_HOME": str(home), "HF_HUB_OFFLINE": "1", **(extra or {})}
+    environment |= {"AYAR_HOME": str(home), "HF_HUB_OFFLINE": "1", "STREAMLIT_SERVER_HEADLESS": "true", **(extra or {})}
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     started = time.monotonic()
     with log.open("wb") as stream:
@@ -78,7 +78,7 @@ def _wait_until_healthy(port: int, process: subprocess.Popen, log: Path) -> None
         if process.poll() is not None:
             raise AssertionError(f"the dashboard ended: {log.read_text(errors='replace')[-2000:]}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=20) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

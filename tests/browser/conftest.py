@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests import filled_project
 from tests.dashboard_server import Dashboard, dashboard
 
+expect.set_options(timeout=120_000)  # a wait ends as soon as it may; the machine may be busy with anything
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SYSTEM_CHROMIUM = Path("/usr/bin/chromium")
 # Streamlit looks for its server below the page's own path first, which a browser reports as an error.
@@ -78,6 +79,7 @@ def open_tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
     def open_one(url: str, *, width: int = 1366, height: int = 900, dark: bool = False) -> Page:
         scheme = "dark" if dark else "light"
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context.set_default_timeout(120_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", watch.on_console)
@@ -96,15 +98,23 @@ def open_tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
 
 def settle(page: Page) -> None:
     """Wait until the page has a heading and its script has ended."""
-    page.wait_for_selector("h1, h2, h3", timeout=30_000)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=30_000)
+    page.wait_for_selector("h1, h2, h3", timeout=120_000)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=120_000)
 
 
-def until(page: Page, condition: str, timeout_s: float = 20.0) -> None:
+def until(page: Page, condition: str, timeout_s: float = 120.0) -> None:
     """Wait until a JavaScript expression is true. Playwright's own waiting evaluates text, which our policy forbids."""
     end = time.monotonic() + timeout_s
     while not page.evaluate(condition):
         assert time.monotonic() < end, f"not within {timeout_s} s: {condition}"
+        page.wait_for_timeout(100)
+
+
+def eventually(page: Page, condition: Callable[[], bool], timeout_s: float = 120.0) -> None:
+    """Wait until something outside the browser is true: a press has reached the database, say."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, f"not within {timeout_s} s"
         page.wait_for_timeout(100)
 
 

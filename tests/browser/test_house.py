@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from finetune_core.storage import database, tables
 from tests import filled_project
-from tests.browser.conftest import accessibility_problems, screenshot, settle, until
+from tests.browser.conftest import accessibility_problems, eventually, screenshot, settle, until
 from tests.dashboard_server import ROOT, Dashboard, dashboard
 
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -111,8 +111,12 @@ def test_a_live_chart_grows_without_losing_the_zoom(
 def test_pages_stop_asking_once_a_run_has_ended(server: Dashboard, open_tab: OpenTab) -> None:
     page = open_tab(f"{server.url}/runs?run={filled_project.RUN_ID}")
     until(page, "document.querySelectorAll('.ayar-plot .scatterlayer .trace').length >= 4")
-    page.wait_for_timeout(1500)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.wait_for_timeout(3000)
-    assert not asked
+
+    def is_quiet() -> bool:
+        asked.clear()
+        page.wait_for_timeout(3000)  # a page that polls does so every second or two
+        return not asked
+
+    eventually(page, is_quiet, 30)

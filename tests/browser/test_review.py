@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from finetune_core.workspace import pairs, projects
 from finetune_core.workspace.pairs import PairFilter, PairState
-from tests.browser.conftest import accessibility_problems, screenshot
+from tests.browser.conftest import accessibility_problems, eventually, screenshot
 from tests.dashboard_server import Dashboard
 
 OpenTab = Callable[..., Page]
@@ -28,12 +28,12 @@ def question(page: Page) -> str:
 
 def open_review(open_tab: OpenTab, url: str, **options: object) -> Page:
     page = open_tab(url, **options)
-    page.wait_for_selector("textarea[data-field=question]", timeout=30_000)
+    page.wait_for_selector("textarea[data-field=question]", timeout=120_000)
     return page
 
 
-def states(project_id: str) -> dict[str, str]:
-    return {one.id: one.state.value for one in pairs.page(project_id, PairFilter(), 0, 100)[0]}
+def num_decided(project_id: str) -> int:
+    return sum(one.state is not PairState.PENDING for one in pairs.page(project_id, PairFilter(), 0, 100)[0])
 
 
 def test_ten_fast_presses_decide_the_pairs_that_were_shown(reviewed: tuple[str, str], open_tab: OpenTab) -> None:
@@ -43,14 +43,12 @@ def test_ten_fast_presses_decide_the_pairs_that_were_shown(reviewed: tuple[str, 
     for number in range(10):
         shown.append((question(page).split("?")[0], "accepted" if number % 3 else "rejected"))
         page.keyboard.press("a" if number % 3 else "x")
-    page.wait_for_timeout(2000)
+    eventually(page, lambda: num_decided(project_id) == 10)
     found = {one.question.split("?")[0]: one.state.value for one in pairs.page(project_id, PairFilter(), 0, 100)[0]}
     assert [(text, found[text]) for text, _ in shown] == shown
-    assert sum(state != "pending" for state in found.values()) == 10
     page.keyboard.press("u")
-    page.wait_for_timeout(1500)
-    assert question(page).startswith(shown[-1][0])
-    assert sum(state != "pending" for state in states(project_id).values()) == 9
+    eventually(page, lambda: question(page).startswith(shown[-1][0]))
+    eventually(page, lambda: num_decided(project_id) == 9)
     screenshot(page, "review-light-1366")
 
 
@@ -63,11 +61,11 @@ def test_typed_text_survives_a_reload_and_is_saved_with_the_decision(
     page.keyboard.press("Control+a")
     page.keyboard.type("Any axe, really?")  # holds the letters of every key
     page.reload()
-    page.wait_for_selector("textarea[data-field=question]", timeout=30_000)
+    page.wait_for_selector("textarea[data-field=question]", timeout=120_000)
     assert question(page) == "Any axe, really?"
     page.locator("textarea[data-field=question]").focus()
     page.keyboard.press("Control+Enter")
-    page.wait_for_timeout(2000)
+    eventually(page, lambda: num_decided(project_id) == 1)
     first = pairs.page(project_id, PairFilter(), 0, 1)[0][0]
     assert (first.question, first.state) == ("Any axe, really?", PairState.ACCEPTED)
 
@@ -79,12 +77,12 @@ def test_a_second_tab_is_told_and_keeps_its_words(reviewed: tuple[str, str], ope
     first = pairs.page(project_id, PairFilter(), 0, 1)[0][0]
     pairs.decide(project_id, first.id, first.version, PairState.REJECTED, answer="Their words")
     page.locator("[data-action=accept]").click()
-    expect(page.locator(".note")).to_contain_text("changed since you saw it", timeout=10_000)
+    expect(page.locator(".note")).to_contain_text("changed since you saw it", timeout=120_000)
     assert page.locator("textarea[data-field=answer]").input_value() == "My words"
     now = pairs.get(project_id, first.id).pair
     assert (now.state, now.answer) == (PairState.REJECTED, "Their words")
     page.locator("[data-action=accept]").click()
-    page.wait_for_timeout(2000)
+    eventually(page, lambda: pairs.get(project_id, first.id).pair.state is PairState.ACCEPTED)
     now = pairs.get(project_id, first.id).pair
     assert (now.state, now.answer) == (PairState.ACCEPTED, "My words")
 

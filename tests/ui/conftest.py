@@ -28,7 +28,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     monkeypatch.setattr("finetune_core.workspace.playground.prepare", lambda *_: None)
 
     def open_named(name: str, **parameters: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "components" / "shell.py"), default_timeout=30)
+        app = AppTest.from_file(str(ROOT / "components" / "shell.py"), default_timeout=120)
         for key, value in parameters.items():
             app.query_params[key] = value
         app.run()

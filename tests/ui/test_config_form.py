@@ -65,7 +65,7 @@ def _page() -> None:
 
 
 def _open() -> AppTest:
-    app = AppTest.from_function(_page, default_timeout=20).run()
+    app = AppTest.from_function(_page, default_timeout=120).run()
     assert not app.exception
     return app
 

@@ -40,6 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def params(**values: Any) -> generation.GenerationParams:
     base = {"generator": "endpoint", "provider": "Loopback", "num_parallel": 2, "max_attempts": 2, "filters": []}
+    base |= {"questions_per_chunk": 2}
     return generation.params_from({**base, **values})
 
 
@@ -146,7 +147,7 @@ def test_single_faults_of_every_kind_lose_only_their_own_chunk(vendor: Vendor, m
     provider(vendor, monkeypatch)
     broken, cut = Fault(200, '{"choices": [{"mess'), Fault(200, '{"id": "chatcmpl-loopback"}' * 9, cut=True)
     vendor.faults.extend([Fault(hang_s=20), None, broken, None, cut, None, Fault(503), None, Fault(429), None])
-    view = run(project_id, num_parallel=1, timeout_s=0.5)
+    view = run(project_id, num_parallel=1, timeout_s=2)
     assert view.state is JobState.DONE, view.error
     assert (view.result["num_written"], view.result["num_failed"]) == (22, 2), "only the garbled answer is not retried"
     assert run(project_id).result["num_written"] == 2
@@ -198,17 +199,23 @@ def test_the_cap_on_money_is_never_passed(vendor: Vendor, monkeypatch: pytest.Mo
 
 def test_stop_keeps_what_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     project_id = corpus(num_documents=5, num_parts=5)
-    started = threading.Event()
+    started, asked = threading.Event(), threading.Event()
 
     def slow(body: dict[str, Any]) -> str:
         started.set()
-        time.sleep(0.4)
+        asked.wait(60)
+        time.sleep(0.5)
         return question_answer(body)
+
+    def stop(job_id: str) -> None:
+        started.wait(60)
+        jobs.request_stop(job_id)
+        asked.set()
 
     with serving_chat(slow) as vendor:
         provider(vendor, monkeypatch)
         job_id = generation.start(project_id, params(num_parallel=3))
-        threading.Thread(target=lambda: (started.wait(10), jobs.request_stop(job_id))).start()
+        threading.Thread(target=stop, args=(job_id,)).start()
         run_queued_here()
         view = jobs.get(job_id)
         assert view.state is JobState.STOPPED
@@ -224,8 +231,11 @@ def test_stop_keeps_what_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPatch) -> None:
     project_id = corpus(num_documents=4, num_parts=5)
 
+    killed = threading.Event()
+
     def slow(body: dict[str, Any]) -> str:
-        time.sleep(0.15)
+        if len(vendor.requests) > 7:
+            killed.wait(120)
         return question_answer(body)
 
     code = "from finetune_core.jobs.worker import run_queued_here; run_queued_here()"
@@ -233,11 +243,14 @@ def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPat
         provider(vendor, monkeypatch)
         generation.start(project_id, params())
         process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
-        deadline = time.monotonic() + 60
-        while len(vendor.requests) < 7 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:  # until two calls hang, and the answers to all before them are kept
+            if len(vendor.requests) >= 9 and len({row["chunk_id"] for row in rows(tables.generation)}) >= 7:
+                break
+            time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        killed.set()
         num_before = len(vendor.requests)
         assert 7 <= num_before < 20, "the kill came in the middle"
         kept = {row["chunk_id"] for row in rows(tables.generation)}

