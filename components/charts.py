@@ -31,7 +31,10 @@ def series_colours() -> list[str]:
 
 def themed(figure: "Figure", *, height: int = 340) -> "Figure":
     """`figure` in the house's look, changed in place and returned; show it with `show_chart`."""
-    axis = {"gridcolor": colour("grid"), "zeroline": False, "linecolor": colour("grid"), "automargin": True}
+    axis = {
+        "gridcolor": colour("grid"), "zeroline": False, "linecolor": colour("grid"), "automargin": True,
+        "title_font": {"size": 13},
+    }  # fmt: skip
     figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 36 if figure.layout.title.text else 12, "b": 8},
         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", colorway=series_colours(),

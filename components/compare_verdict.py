@@ -83,7 +83,8 @@ def _interval(view: ComparisonView, role: str, key: str) -> None:
     low, high, value = interval["low"], interval["high"], interval["difference"]
     reach = 1.25 * max(abs(low), abs(high), 0.01)
     figure = go.Figure()
-    figure.add_vline(x=0, line={"color": colour("text"), "width": 1, "dash": "dot"})
+    # It ends below the number, which would else be crossed out wherever little changed.
+    figure.add_shape(type="line", x0=0, x1=0, y0=-1, y1=0.2, line={"color": colour("text"), "width": 1, "dash": "dot"})
     figure.add_scatter(
         x=[low, high], y=[0, 0], mode="lines", line={"color": colour(role), "width": 10}, opacity=0.35, hoverinfo="skip"
     )

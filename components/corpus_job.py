@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.job_card import job_card
+from components.project import project_query
 from components.text import t, tn
 from finetune_core.workspace import corpus
 from finetune_core.workspace.jobs import JobState, JobView
@@ -40,6 +41,11 @@ def _outcome(job: JobView) -> None:
             st.warning(f"{text} {t('Files says which, and why.')}", icon=":material/rule:")
         else:
             st.success(text, icon=":material/check:")
+        if result["num_parsed"] + result["num_partial"]:
+            st.page_link(
+                "../pages/generate.py", label=t("Write questions about them"), icon=":material/arrow_forward:",
+                icon_position="right", query_params=project_query(),
+            )  # fmt: skip
         return
     lost = result["num_pairs_without_passage"]
     text = t(
