@@ -7,8 +7,6 @@ import streamlit as st
 from components.text import t
 from finetune_core import recipes
 
-ALL = ""
-
 
 @dataclass(frozen=True, slots=True)
 class Task:

@@ -41,7 +41,7 @@ class Parsed:
         return Parsed(**{**content, "sections": sections, "missing": tuple(content["missing"])})
 
 
-def numbers(values: tuple[int, ...]) -> str:
+def number_ranges(values: tuple[int, ...]) -> str:
     """Page numbers as a person writes them: (1, 2, 3, 7) gives "1-3, 7"; at most ten runs are spelt out."""
     runs: list[list[int]] = []
     for value in values:

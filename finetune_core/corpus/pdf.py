@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from finetune_core.corpus.parsed import Limits, Parsed, numbers
+from finetune_core.corpus.parsed import Limits, Parsed, number_ranges
 from finetune_core.corpus.sections import clean_text, plain_heading, sections_at
 from finetune_core.errors import CorpusError
 
@@ -88,7 +88,7 @@ def _joined(reader: Any, pages: list[str], failures: dict[int, str]) -> Parsed:
     if missing:
         reasons = "; ".join(dict.fromkeys(failures.values()))
         noun = "Page" if len(missing) == 1 else "Pages"
-        reason = f"{noun} {numbers(missing)} of {len(pages)} could not be read: {reasons}"
+        reason = f"{noun} {number_ranges(missing)} of {len(pages)} could not be read: {reasons}"
     sections = sections_at(text, _one_per_place(headings))
     return Parsed(text, sections, "application/pdf", _title(reader), len(pages), missing, reason)
 
@@ -103,7 +103,7 @@ def _outline(reader: Any) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     try:
         entries = list(_flat(reader.outline, 1))
-    except Exception:
+    except Exception:  # damage shows as any exception; headings are a help, the text is there without them
         return []
     for entry, level in entries:
         with suppress(Exception):  # a broken entry costs its heading, nothing else
@@ -143,7 +143,7 @@ def _has_image(page: Any) -> bool:
 def _title(reader: Any) -> str:
     try:
         return plain_heading(clean_text(str(reader.metadata.title or "")))
-    except Exception:
+    except Exception:  # as in the outline: no title is no loss
         return ""
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from finetune_core.corpus.parsed import Parsed, numbers
+from finetune_core.corpus.parsed import Parsed, number_ranges
 from finetune_core.corpus.sections import clean_text
 from finetune_core.errors import CorpusError
 
@@ -41,7 +41,7 @@ def parse_json_lines(text: str) -> Parsed:
         raise CorpusError(
             f"None of the {len(missing)} lines is valid JSON.", hint="Check the file, or save it as plain text."
         )
-    reason = f"Lines that are not valid JSON: {numbers(tuple(missing))}" if missing else ""
+    reason = f"Lines that are not valid JSON: {number_ranges(tuple(missing))}" if missing else ""
     return _from_records(records, "application/jsonl", tuple(missing), reason)
 
 

@@ -32,6 +32,14 @@ class ModelView:
     created_at: float
 
 
+@dataclass(frozen=True)
+class Snippet:
+    """Code to paste into an application built with `framework`."""
+
+    framework: str
+    code: str
+
+
 def listing(project_id: str) -> list[ModelView]:
     """The models of a project, newest first; [] where there are none."""
     with database.reading() as connection:
@@ -86,35 +94,6 @@ def delete(model_id: str) -> None:
     export_job.zip_path(row.project_id, row.id).unlink(missing_ok=True)
 
 
-def _row(connection: Connection, model_id: str) -> ModelRow:
-    row = model_rows.find(connection, model_id)
-    if row is None:
-        raise ArtefactError(f"There is no model {model_id!r}.", hint="Choose one from the Models page.")
-    return row
-
-
-def _view(row: ModelRow) -> ModelView:
-    return ModelView(
-        id=row.id,
-        project_id=row.project_id,
-        name=row.name,
-        recipe=row.recipe,
-        run_id=row.job_id,
-        dataset_id=row.dataset_id,
-        manifest=row.manifest,
-        size_bytes=row.size_bytes,
-        created_at=row.created_at,
-    )
-
-
-@dataclass(frozen=True)
-class Snippet:
-    """Code to paste into an application built with `framework`."""
-
-    framework: str
-    code: str
-
-
 def snippets(model_id: str, at: str = "") -> list[Snippet]:
     """How to use a model in each framework, the best known first; `at` is the folder it was put into.
 
@@ -164,3 +143,24 @@ def exported_zip(model_id: str) -> Path | None:
     """The zip that an export made, if it is there."""
     path = export_job.zip_path(get(model_id).project_id, model_id)
     return path if path.is_file() else None
+
+
+def _row(connection: Connection, model_id: str) -> ModelRow:
+    row = model_rows.find(connection, model_id)
+    if row is None:
+        raise ArtefactError(f"There is no model {model_id!r}.", hint="Choose one from the Models page.")
+    return row
+
+
+def _view(row: ModelRow) -> ModelView:
+    return ModelView(
+        id=row.id,
+        project_id=row.project_id,
+        name=row.name,
+        recipe=row.recipe,
+        run_id=row.job_id,
+        dataset_id=row.dataset_id,
+        manifest=row.manifest,
+        size_bytes=row.size_bytes,
+        created_at=row.created_at,
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from finetune_core.corpus.isolation import ParserProcess
-from finetune_core.corpus.parsed import Limits, Parsed, numbers
+from finetune_core.corpus.parsed import Limits, Parsed, number_ranges
 from finetune_core.errors import CorpusError
 
 SMALL = Limits(max_file_bytes=3_000_000, max_pages=25, max_unpacked_bytes=5_000_000, timeout_s=60)
@@ -261,6 +261,6 @@ def test_a_page_that_never_ends_costs_only_itself(tmp_path: Path, monkeypatch: p
 
 
 def test_page_numbers_as_a_person_writes_them() -> None:
-    assert numbers((1, 2, 3, 7)) == "1-3, 7"
-    assert numbers(tuple(range(1, 40, 2))).endswith(", ...")
-    assert numbers(()) == ""
+    assert number_ranges((1, 2, 3, 7)) == "1-3, 7"
+    assert number_ranges(tuple(range(1, 40, 2))).endswith(", ...")
+    assert number_ranges(()) == ""
