@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 OWN, WRONG, MASKED = 1, 0, -1
-CPU_CHUNK = 8  # texts that go through the model together on a CPU: few, so that little is padded
+CPU_CHUNK_TOKENS = 1024  # what goes through the model together on a CPU: little, so that little is padded
 
 
 class SharedPassagesRankingLoss(nn.Module):
@@ -55,9 +55,13 @@ class SharedPassagesRankingLoss(nn.Module):
             return embedded
         lengths = mask.sum(dim=1)
         order = torch.argsort(lengths, descending=True, stable=True)
-        parts = []
-        for rows in torch.split(order, CPU_CHUNK):
-            parts.append(self.model(_rows(features, rows, int(lengths[rows[0]])))["sentence_embedding"])
+        parts: list[Tensor] = []
+        start = 0
+        while start < len(order):
+            width = int(lengths[order[start]])
+            rows = order[start : start + max(1, CPU_CHUNK_TOKENS // width)]
+            parts.append(self.model(_rows(features, rows, width))["sentence_embedding"])
+            start += len(rows)
         return torch.cat(parts)[torch.argsort(order)]
 
 

@@ -38,7 +38,7 @@ class EmbeddingConfig(BaseModel):
         description="The model to start from: the bundled one, a name on the Hugging Face hub, or a folder.",
         min_length=1,
     )
-    epochs: int = Field(2, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
+    epochs: int = Field(3, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
     batch_size: int = Field(
         32,
         ge=2,
@@ -69,6 +69,14 @@ class EmbeddingConfig(BaseModel):
         le=1,
         title="Weight decay",
         description="Pulls weights towards zero; 0 switches it off.",
+        json_schema_extra=ADVANCED,
+    )
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Dropout",
+        description="Share of activations left out at random in each step. 0 makes a step a third faster on a CPU.",
         json_schema_extra=ADVANCED,
     )
     max_tokens: int = Field(
