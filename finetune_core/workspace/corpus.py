@@ -15,6 +15,7 @@ from finetune_core.corpus.parsing import SUPPORTED
 from finetune_core.corpus.sections import Section
 from finetune_core.errors import CorpusError
 from finetune_core.providers.tokens import TokenCounter
+from finetune_core.records import content_id
 from finetune_core.storage import chunks, database, documents, duplicates
 from finetune_core.storage.chunks import ChunkCounts, ChunkFilter, ChunkView, ListedChunk
 from finetune_core.storage.documents import Document, FileOutcome, FileState
@@ -293,7 +294,10 @@ def pairs_without_passage(project_id: str) -> int:
 
 def _submit(project_id: str, files: list[dict[str, str]], *, take: bool) -> str:
     title = f"Read {files[0]['name']}" if len(files) == 1 else f"Read {len(files):,} files"
-    return jobs.submit(project_id, "ingest", {"files": files, "take": take}, title=title)
+    key = content_id(*(text for file in files for text in (file["path"], file["name"])))
+    return jobs.submit(
+        project_id, "ingest", {"files": files, "take": take}, title=title, unique_key=f"ingest:{project_id}:{key}"
+    )
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
