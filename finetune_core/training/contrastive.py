@@ -104,14 +104,19 @@ def _mined(split: Split[QueryPassages], config: EmbeddingConfig, run: Run) -> di
     return mined
 
 
-def _counter(config: EmbeddingConfig) -> Callable[[Sequence[str]], list[int]]:
-    counter = TokenCounter.for_model(config.base_model)
-    limit = min(config.max_tokens, counter.max_tokens)
-    return lambda texts: [min(count, limit) for count in counter.count_many(texts)]
+def token_counter(config: EmbeddingConfig) -> Callable[[Sequence[str]], list[int]]:
+    """Counts the tokens of each text as a model with these settings reads it: cut at their limit, or the model's own."""
+
+    def count(texts: Sequence[str]) -> list[int]:
+        counter = TokenCounter.for_model(config.base_model)  # read once for each process
+        limit = min(config.max_tokens, counter.max_tokens)
+        return [min(number, limit) for number in counter.count_many(texts)]
+
+    return count
 
 
 def _step_tokens(rows: list[TrainingRow], plan: list[list[int]], config: EmbeddingConfig) -> list[int]:
-    count = _counter(config)
+    count = token_counter(config)
     texts = sorted({text for row in rows for text in (row.query, row.positive, *row.negatives)})
     tokens = dict(zip(texts, count(texts), strict=True))
     return [sum(tokens[text] for column in batch_texts(rows, batch) for text in column) for batch in plan]
@@ -121,7 +126,7 @@ def _pool(
     split: Split[QueryPassages], config: EmbeddingConfig, total_tokens: int, num_steps: int, seed: int
 ) -> tuple[ValidationPool, int]:
     budget = VALIDATION_SHARE * TRAINING_COST * total_tokens
-    return choose_pool(split.validation, _counter(config), budget, min(config.evaluations, num_steps), seed)
+    return choose_pool(split.validation, token_counter(config), budget, min(config.evaluations, num_steps), seed)
 
 
 def _base_value(config: EmbeddingConfig, pool: ValidationPool, run: Run) -> float | None:

@@ -3,8 +3,10 @@
 import math
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +41,11 @@ class Session:
         due: frozenset[int],
         step_tokens: Sequence[int],
     ) -> None:
+        from finetune_core.models.dropout import set_dropout
+
         self.run, self.config, self.prefixes, self.pool, self.due = run, config, prefixes, pool, due
         self.step_tokens = step_tokens
+        self._tokens_after = [0, *accumulate(step_tokens)]  # tokens read once so many steps are done
         self.folder = run.workdir / "training"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.resumed_from = checkpoints.latest(self.folder, "checkpoint")
@@ -48,6 +53,7 @@ class Session:
         self.transformer = load_transformer(config.base_model)
         own_limit = self.transformer.max_seq_length or config.max_tokens
         self.transformer.max_seq_length = min(config.max_tokens, own_limit)
+        set_dropout(self.transformer, config.dropout)
         self.is_stopped = False
         self._trainer: ResumableTrainer | None = None
         self._saved_at = self._marked_at = time.monotonic()
@@ -61,7 +67,7 @@ class Session:
             "best_validation": chosen.best_value if math.isfinite(chosen.best_value) else None,
             "last_step": chosen.last_step,
             "total_steps": len(self.step_tokens),
-            "num_tokens": sum(self.step_tokens[: chosen.last_step]),
+            "num_tokens": self._tokens_after[chosen.last_step],
             "train_seconds": chosen.train_seconds,
             "validation_seconds": chosen.validation_seconds,
             "stopped": self.is_stopped,
@@ -98,9 +104,14 @@ class Session:
         checkpoints.write_whole(folder, lambda part: save(str(part)))
 
     def _listen(self) -> None:
-        """Hear what a person asks: a stop waits for the end of the step, a cancel is raised at once."""
-        try:
+        with self._heeding():
             self.run.checkpoint()
+
+    @contextmanager
+    def _heeding(self) -> Iterator[None]:
+        """Hear what a person asks of the run: a stop waits for the end of the step, a cancel is raised at once."""
+        try:
+            yield
         except StopRequested:
             self.is_stopped = True
 
@@ -123,30 +134,27 @@ class Session:
         return self.is_stopped or self.selection.is_finished
 
     def _log(self, step: int, **metrics: float) -> None:
-        try:
+        with self._heeding():
             self.run.log(step, **metrics)
-        except StopRequested:
-            self.is_stopped = True
 
     def _show(self, step: int) -> None:
         message = f"Step {step:,} of {len(self.step_tokens):,}, about {_duration(self._seconds_left(step))} left"
-        try:
+        with self._heeding():
             self.run.progress(self._share(step), message)
-        except StopRequested:
-            self.is_stopped = True
 
     def _seconds_left(self, step: int) -> float:
         """From the steps and validations so far; before the first validation, the share one may take at most."""
-        per_token = self.selection.train_seconds / max(1, sum(self.step_tokens[:step]))
-        training = per_token * sum(self.step_tokens[step:])
+        read, total = self._tokens_after[step], self._tokens_after[-1]
+        per_token = self.selection.train_seconds / max(1, read)
+        training = per_token * (total - read)
         num_measured = sum(at < step for at in self.due)
         num_left = len(self.due) - num_measured
         if not num_measured:
-            return training + per_token * sum(self.step_tokens) * VALIDATION_SHARE
+            return training + per_token * total * VALIDATION_SHARE
         return training + num_left * self.selection.validation_seconds / num_measured
 
     def _share(self, step: int) -> float:
-        return sum(self.step_tokens[:step]) / max(1, sum(self.step_tokens))
+        return self._tokens_after[step] / max(1, self._tokens_after[-1])
 
     def _validate(self, step: int) -> bool:
         started = time.monotonic()

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from finetune_core import recipes, settings
-from finetune_core.errors import DatasetError, JobError, StorageError, TrainingError
+from finetune_core.errors import JobError, StorageError, TrainingError
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import JobState, JobView
 from finetune_core.providers import embedder
@@ -28,6 +28,7 @@ from finetune_core.training.negatives import Candidates
 from finetune_core.training.speeds import Work
 from finetune_core.training.validation import TRAINING_COST
 from finetune_core.workspace import jobs, projects
+from finetune_core.workspace.datasets import get as dataset_version
 
 KIND = "train"
 SAMPLE = 400  # texts whose tokens are counted for an estimate
@@ -103,7 +104,7 @@ def launch(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, A
     Raises TrainingError for a setting out of bounds, DatasetError for an unknown version, StorageError if the disk is
     too full for the checkpoints.
     """
-    row = _dataset(project_id, dataset_id)
+    row = dataset_version(project_id, dataset_id)
     checked = checked_config(project_id, recipe, config)
     _check_disk(checked)
     params = {"dataset_id": row.id, "recipe": recipe, "name": name.strip(), "config": checked.model_dump(mode="json")}
@@ -154,7 +155,7 @@ def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str,
     it when a dataset was frozen, else from a probe.
     """
     checked = cast(EmbeddingConfig, checked_config(project_id, recipe, config))
-    row = _dataset(project_id, dataset_id)
+    row = dataset_version(project_id, dataset_id)
     counts = _token_sample(project_id, row.id, checked.base_model)
     size = cost.model_size(embedder.resolve(checked.base_model))
     num_groups = counts.num_rows if checked.loss is Loss.CACHED else counts.num_groups
@@ -179,7 +180,7 @@ def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str,
 
 def mine(project_id: str, dataset_id: str, config: Mapping[str, Any]) -> str:
     """Queue the search for hard-negative candidates and return its job's id; it needs no margin yet."""
-    row = _dataset(project_id, dataset_id)
+    row = dataset_version(project_id, dataset_id)
     checked = cast(EmbeddingConfig, checked_config(project_id, "embedding", config))
     key = _mined_path(project_id, row.id, checked).stem
     params = {"dataset_id": row.id, "config": checked.model_dump(mode="json")}
@@ -192,7 +193,7 @@ def mined_counts(project_id: str, dataset_id: str, config: Mapping[str, Any]) ->
 
     `margins` gives the usable questions for margins from 0 to 0.5, for a curve beside the slider.
     """
-    row = _dataset(project_id, dataset_id)
+    row = dataset_version(project_id, dataset_id)
     checked = cast(EmbeddingConfig, checked_config(project_id, "embedding", config))
     path = _mined_path(project_id, row.id, checked)
     if not path.is_file():
@@ -275,16 +276,6 @@ def _check_disk(config: BaseModel) -> None:
             f"The run needs {needed / 1e9:.1f} GB for checkpoints; {free / 1e9:.1f} GB are free in {database.home()}.",
             hint="Free some space, or set AYAR_HOME to a larger disk.",
         )
-
-
-def _dataset(project_id: str, name_or_id: str) -> datasets.DatasetRow:
-    with database.reading() as connection:
-        row = datasets.find(connection, project_id, name_or_id)
-    if row is None:
-        raise DatasetError(
-            f"There is no dataset version {name_or_id!r} in this project.", hint="Freeze one first, or check its name."
-        )
-    return row
 
 
 def _mined_path(project_id: str, dataset_id: str, config: EmbeddingConfig) -> Path:

@@ -1,6 +1,6 @@
 """Freeze a dataset version: gather, split, look for leaks, measure the base model, write, keep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,20 +171,13 @@ def _base_embedder(model: str, cache: Path) -> tuple["Embedder", Callable[[], No
     """The base system of the recipe with its default settings, so that training and comparison find these vectors in
     the cache; and what keeps, for later estimates, how fast it encoded.
     """
-    from finetune_core.providers.tokens import TokenCounter
     from finetune_core.providers.vector_cache import CachedEmbedder
     from finetune_core.storage import database
     from finetune_core.training import contrastive, speeds
     from finetune_core.training.embedding_config import EmbeddingConfig
 
     config = EmbeddingConfig(base_model=model)
-
-    def count(texts: Sequence[str]) -> list[int]:
-        counter = TokenCounter.for_model(model)
-        limit = min(config.max_tokens, counter.max_tokens)
-        return [min(number, limit) for number in counter.count_many(texts)]
-
-    timed = speeds.TimedEmbedder(contrastive.base_embedder(config, cache).embedder, count)
+    timed = speeds.TimedEmbedder(contrastive.base_embedder(config, cache).embedder, contrastive.token_counter(config))
 
     def note() -> None:
         threads = settings.current().threads
