@@ -202,7 +202,7 @@ def test_what_cannot_be_frozen_is_said_before_a_job_starts() -> None:
         datasets.get(project_id, "v9")
     assert jobs.listing(project_id) == []
     tiny = own_project(1)
-    with pytest.raises(DatasetError, match=r"over 1 document\(s\)"):
+    with pytest.raises(DatasetError, match=r"over 1 document:"):
         freeze(tiny, "v1")
 
 
