@@ -73,17 +73,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def open_tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """`open_tab(url, width=1366, dark=False)`: a page of its own; errors and foreign requests fail the test at its end."""
+    """`open_tab(url, width=1366, dark=False)`: a page of its own; errors and foreign requests fail the test at its end.
+
+    With `watched=False` errors are allowed, for a page whose server is about to die.
+    """
     watch, contexts = Watch(), []
 
-    def open_one(url: str, *, width: int = 1366, height: int = 900, dark: bool = False) -> Page:
+    def open_one(url: str, *, width: int = 1366, height: int = 900, dark: bool = False, watched: bool = True) -> Page:
         scheme = "dark" if dark else "light"
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         context.set_default_timeout(120_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", watch.on_console)
-        page.on("pageerror", lambda error: watch.errors.append(str(error)))
+        if watched:
+            page.on("console", watch.on_console)
+            page.on("pageerror", lambda error: watch.errors.append(str(error)))
         page.on("request", watch.on_request)
         page.goto(url)
         settle(page)

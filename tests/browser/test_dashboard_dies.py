@@ -28,7 +28,7 @@ def test_jobs_outlive_the_dashboard(
         patch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)  # the dashboard is to start it
         started = _queue_jobs(project_id, tmp_path)
     with dashboard(home, ENVIRONMENT) as first:
-        page = open_tab(f"{first.url}/runs?project={project_id}&run={started['train']}")
+        page = open_tab(f"{first.url}/runs?project={project_id}&run={started['train']}", watched=False)
         eventually(page, lambda: any(jobs.get(one).state is JobState.RUNNING for one in started.values()))
         os.kill(first.process.pid, signal.SIGKILL)
         assert first.process.wait(30) == -signal.SIGKILL

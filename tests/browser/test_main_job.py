@@ -1,15 +1,18 @@
-"""The way into the main job as a person goes it: documents in, questions, review by single keys, a frozen dataset.
+"""The main job as a person does it: documents in, questions, review, training, verdict, playground, model out.
 
 Everything is real: the server, its worker, the bundled model and the browser. Only the settings are tiny.
 """
 
+import io
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import screenshot, settle
+from tests.browser.conftest import screenshot, settle, until
 from tests.dashboard_server import dashboard
 from tests.handbook import write_handbook
 
@@ -18,7 +21,7 @@ SLOW_MS = 180_000
 """For what a job has to do: the worker starts, imports its libraries, and works on a machine that may be busy."""
 
 
-def test_from_documents_to_a_frozen_dataset(tmp_path: Path, open_tab: OpenTab) -> None:
+def test_from_documents_to_a_proven_model(tmp_path: Path, open_tab: OpenTab) -> None:
     with dashboard(tmp_path / "home") as server:
         page = open_tab(server.url)
         create_a_project(page)
@@ -26,6 +29,17 @@ def test_from_documents_to_a_frozen_dataset(tmp_path: Path, open_tab: OpenTab) -
         write_questions(page)
         review(page)
         freeze(page)
+        page = train_and_come_back(page, open_tab)
+        read_the_verdict(page)
+        ask_both(page)
+        take_the_model_away(page, tmp_path / "model")
+
+
+def go_to(page: Page, name: str) -> None:
+    """By the menu, as a person goes."""
+    page.get_by_test_id("stSidebar").get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    settle(page)
 
 
 def badge(page: Page, text: str) -> Locator:
@@ -100,3 +114,63 @@ def freeze(page: Page) -> None:
     expect(page.get_by_text("Before you start")).to_be_visible(timeout=SLOW_MS)
     settle(page)
     screenshot(page, "main-09-train")
+
+
+def train_and_come_back(page: Page, open_tab: OpenTab) -> Page:
+    """Start a training, watch its curve begin, reload, close the tab; the run has gone on and ends in a new one."""
+    for label, value in (("Epochs", "1"), ("Batch size", "2"), ("Longest text (tokens)", "64")):
+        page.get_by_label(label, exact=True).fill(value)
+        page.keyboard.press("Tab")
+        settle(page)
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("link", name="Watch it on Runs").click()
+    expect(badge(page, "Running")).to_be_visible(timeout=SLOW_MS)
+    until(page, "document.querySelectorAll('.ayar-plot .scatterlayer .trace').length > 0", 60)
+    screenshot(page, "main-10-running")
+    page.reload()
+    settle(page)
+    address = page.url
+    page.close()
+    page = open_tab(address)
+    expect(page.get_by_role("link", name="Compare with the base")).to_be_visible(timeout=SLOW_MS)
+    until(page, "document.querySelectorAll('.ayar-plot .scatterlayer .trace').length >= 4")
+    screenshot(page, "main-11-run")
+    return page
+
+
+def read_the_verdict(page: Page) -> None:
+    page.get_by_role("link", name="Compare with the base").click()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_text("Verdict on nDCG@10")).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+    screenshot(page, "main-12-verdict")
+
+
+def ask_both(page: Page) -> None:
+    go_to(page, "Playground")
+    screenshot(page, "main-13-playground")
+    page.get_by_label("Question", exact=True).fill("When is the well left alone?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("passages searched")).to_have_count(2, timeout=SLOW_MS)
+    settle(page)
+    screenshot(page, "main-14-answers")
+
+
+def take_the_model_away(page: Page, folder: Path) -> None:
+    """The zip from the page, loaded with sentence-transformers alone, gives vectors of the right form."""
+    from sentence_transformers import SentenceTransformer
+
+    go_to(page, "Models")
+    screenshot(page, "main-15-models")
+    page.get_by_role("tab", name="Use it").click()
+    page.get_by_role("button", name="Make a zip").click()
+    link = page.get_by_role("link", name="Download the zip")
+    link.wait_for(timeout=SLOW_MS)
+    screenshot(page, "main-16-use")
+    with page.expect_download() as download:
+        link.click()
+    zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())).extractall(folder)
+    loaded = SentenceTransformer(str(folder), device="cpu")
+    vectors = loaded.encode(["When is the well left alone?", "The pump is locked on Mondays."])
+    assert vectors.shape == (2, 384)
+    assert np.isfinite(vectors).all()

@@ -200,7 +200,8 @@ def test_every_setting_is_explained() -> None:
 
 def test_cost_grows_with_tokens_and_model() -> None:
     small, large = cost.ModelSize(10, 8, 6, 384, 12), cost.ModelSize(100, 80, 6, 384, 12)
-    assert cost.train_seconds(large, 1000) == pytest.approx(10 * cost.train_seconds(small, 1000))
+    assert cost.train_seconds(large, 1000, 1e11) == pytest.approx(10 * cost.train_seconds(small, 1000, 1e11))
+    assert cost.train_seconds(small, 1000, 2e11) == pytest.approx(cost.train_seconds(small, 1000, 1e11) / 2)
     assert cost.train_memory_bytes(small, 64, 32) < cost.train_memory_bytes(small, 128, 32)
     assert cost.train_disk_bytes(small) == 400
 
