@@ -26,7 +26,11 @@ def test_a_key_that_was_used_is_nowhere(
         assert all(seen.authorization.endswith(KEY) for seen in vendor.requests), "the key was used"
         for page in sorted(path.stem for path in (ROOT / "pages").glob("*.py")):
             app = open_page(page, project=project_id)
-            shown = repr(app.main) + repr(app.sidebar)
+            shown = (
+                repr(app.main)
+                + repr(app.sidebar)
+                + repr([box.value for box in [*app.text_input, *app.text_area, *app.code]])
+            )
             assert "LOOPBACK_API_KEY" in shown or page != "settings", "the sweep sees what Settings shows"
             assert KEY not in shown, page
     read = [path for path in database.home().rglob("*") if path.is_file()]
