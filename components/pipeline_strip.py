@@ -32,7 +32,7 @@ def pipeline_strip(pipeline: Pipeline, *, key: str) -> None:
 def _card(step: Step, *, in_turn: bool) -> None:
     with st.container(border=True, height="stretch", gap="xsmall"):
         if in_turn:
-            title = f":primary[**:material/{step.icon}: {step.title}**]"
+            title = f"**:material/{step.icon}: {step.title}**"
         else:
             title = f":gray[:material/{'check_circle' if step.number else step.icon}: {step.title}]"
         st.markdown(title)
