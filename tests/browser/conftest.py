@@ -33,10 +33,9 @@ class Watch:
     def on_console(self, message: ConsoleMessage) -> None:
         """Keep errors, but for those Streamlit makes on every deep link."""
         where = message.location.get("url", "") if message.location else ""
-        is_slow_server = (
-            "attempting to reach /_stcore/health" in message.text
-        )  # on a busy machine; the page tries again
-        if message.type == "error" and not where.endswith(EXPECTED_CONSOLE) and not is_slow_server:
+        # A reload in the middle of a look at the server's health, or a busy machine: Streamlit complains and tries again.
+        is_health = any(words in message.text for words in ("/_stcore/health", "Streamlit server is not responding"))
+        if message.type == "error" and not where.endswith(EXPECTED_CONSOLE) and not is_health:
             self.errors.append(f"{message.text} ({where})")
 
     def on_request(self, request: Request) -> None:
