@@ -71,7 +71,8 @@ def call(operation: str, *, start: bool = True, on_progress: OnProgress | None =
         with socket.create_connection(("127.0.0.1", address.port), timeout=SILENCE_TIMEOUT_S) as connection:
             line = json.dumps({"token": address.token, "operation": operation, **request})
             connection.sendall(line.encode() + b"\n")
-            return _reply(connection.makefile("r", encoding="utf-8"), on_progress)
+            with connection.makefile("r", encoding="utf-8") as replies:
+                return _reply(replies, on_progress)
     except TimeoutError as error:
         raise ProviderError(
             f"The Playground's process said nothing for {SILENCE_TIMEOUT_S:.0f} s.",
