@@ -42,6 +42,7 @@ def test_jobs_outlive_the_dashboard(
             for kind, one in started.items():
                 assert (jobs.get(one).state, jobs.get(one).attempt) == (JobState.DONE, 1), (kind, jobs.log_tail(one))
             eventually(page, lambda: "Done" in page.inner_text("body"))
+            page.context.close()  # before its server goes
 
 
 def _queue_jobs(project_id: str, folder: Path) -> dict[str, str]:
