@@ -21,6 +21,19 @@ Metric = Callable[[Columns], float]
 """A number computed from columns; computing it on resampled rows gives its bootstrap distribution."""
 
 
+class Service(Protocol):
+    """A model service that a person named on the Settings page; `key_variable` names the variable that holds its key."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def key_variable(self) -> str: ...
+
+
 class Run(Protocol):
     """All that a recipe may do to the outside world while it works."""
 
@@ -35,6 +48,12 @@ class Run(Protocol):
     @property
     def seed(self) -> int:
         """Seeds everything random."""
+
+    def model_folder(self, model_id: str) -> Path:
+        """The checked folder of another tuned model of the same project. Raises ArtefactError if it is gone or altered."""
+
+    def service(self, name: str) -> Service:
+        """The model service of that name. Raises ProviderError if there is none."""
 
     def log(self, step: int, **metrics: float) -> None:
         """Keep one value per name at `step` (>= 0) for the live charts; also a `checkpoint()`."""

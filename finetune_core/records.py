@@ -84,12 +84,35 @@ class QueryPassages:
     reviewed: bool = False
 
 
+OUT_OF_SCOPE = ""
+"""The label of a query that none of the choices is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A query with the choice it belongs to.
+
+    `label` is the id of a choice, or `OUT_OF_SCOPE`. The choices are the corpus of the part: one passage for each, whose
+    id is the label, whose title is the choice's name and whose text describes what it is for. `group` is the seed
+    question that the query was worded after (its own id where none is known), so that paraphrases stay together.
+    """
+
+    id: str
+    query: str
+    label: str
+    group: str
+    reviewed: bool = False
+
+
 R_co = TypeVar("R_co", bound=Record, covariant=True)
 
 
 @dataclass(frozen=True)
 class Part(Generic[R_co]):
-    """One part of a dataset version: its examples, and the corpus they are searched against (empty for other kinds)."""
+    """One part of a dataset version: its examples, and the corpus they are searched against.
+
+    The corpus holds passages for `QueryPassages`, the choices for `Labelled`, and is empty for other kinds.
+    """
 
     name: SplitName
     examples: tuple[R_co, ...]
@@ -111,6 +134,13 @@ class Split(Generic[R_co]):
     def part(self, name: SplitName) -> Part[R_co]:
         """The part of that name."""
         return {SplitName.TRAIN: self.train, SplitName.VALIDATION: self.validation, SplitName.TEST: self.test}[name]
+
+
+MODEL_REFERENCE = "model:"
+"""Starts a setting that names another tuned model of the project by its id, where a base model could be named too."""
+
+SERVICE_REFERENCE = "service:"
+"""Starts a setting that names a model service of the Settings page, where a base model could be named too."""
 
 
 def file_sha256(path: Path) -> str:

@@ -37,6 +37,14 @@ class RecordedRun:
         self.stop_at: int | None = None
         self.cancel_at: int | None = None
         self.kill_at: int | None = None
+        self.folders: dict[str, Path] = {}
+        self.services: dict[str, Any] = {}
+
+    def model_folder(self, model_id: str) -> Path:
+        return self.folders[model_id]
+
+    def service(self, name: str) -> Any:
+        return self.services[name]
 
     def log(self, step: int, **metrics: float) -> None:
         for name, value in metrics.items():

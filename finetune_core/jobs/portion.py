@@ -1,8 +1,9 @@
 """A stretch of a job, for work that counts its own progress from 0 to 1."""
 
+from pathlib import Path
 from typing import Any
 
-from finetune_core.recipe import Run
+from finetune_core.recipe import Run, Service
 
 
 class Portion:
@@ -11,6 +12,14 @@ class Portion:
     def __init__(self, run: Run, start: float, end: float) -> None:
         self._run, self._start, self._end = run, start, end
         self.workdir, self.cache, self.seed = run.workdir, run.cache, run.seed
+
+    def model_folder(self, model_id: str) -> Path:
+        """As the other run."""
+        return self._run.model_folder(model_id)
+
+    def service(self, name: str) -> Service:
+        """As the other run."""
+        return self._run.service(name)
 
     def log(self, step: int, **metrics: float) -> None:
         """As the other run."""

@@ -185,12 +185,7 @@ def gguf_path(params: GenerationParams) -> Path:
 
 def _provider(params: GenerationParams) -> Provider:
     with database.reading() as connection:
-        found = provider_rows.find(connection, params.provider)
-    if found is None:
-        raise ProviderError(
-            f"There is no provider {params.provider!r}.", hint="Choose one, or add it on the Settings page."
-        )
-    return found
+        return provider_rows.get(connection, params.provider)
 
 
 def _identity(provider: Provider) -> str:

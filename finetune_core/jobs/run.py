@@ -14,7 +14,8 @@ from sqlalchemy import Connection, delete, insert
 from finetune_core.errors import JobCancelled, StopRequested
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import Request
-from finetune_core.storage import database
+from finetune_core.storage import database, models, providers
+from finetune_core.storage.providers import Provider
 from finetune_core.storage.tables import job_fact
 
 FLUSH_S = 0.5
@@ -44,6 +45,16 @@ class JobRun:
         self._flushed_at = 0.0
         with database.reading() as connection:
             self._facts = queue.recall(connection, held.job_id)
+
+    def model_folder(self, model_id: str) -> Path:
+        """The checked folder of another model of this project. Raises ArtefactError if it is gone or was altered."""
+        with database.reading() as connection:
+            return models.checked_folder(connection, self.project_id, model_id)
+
+    def service(self, name: str) -> Provider:
+        """The provider of that name. Raises ProviderError if there is none."""
+        with database.reading() as connection:
+            return providers.get(connection, name)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

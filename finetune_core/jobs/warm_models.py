@@ -19,8 +19,9 @@ from sqlalchemy import Connection, func, select
 from finetune_core.errors import ArtefactError, CorpusError
 from finetune_core.jobs.states import JobState
 from finetune_core.records import Corpus
-from finetune_core.storage import artefacts, database, documents, projects
+from finetune_core.storage import artefacts, database, documents, projects, providers
 from finetune_core.storage import models as model_rows
+from finetune_core.storage.providers import Provider
 from finetune_core.storage.tables import chunk, document, job
 
 MAX_WARM = 2
@@ -36,7 +37,8 @@ class AnsweringRun:
 
     seed = 0
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, project_id: str, tell: Tell) -> None:
+        self.project_id = project_id
         self.cache = database.home() / "cache" / "vectors"
         self._tell, self._told_at, self._shown = tell, time.monotonic(), (0.0, "")
         self._facts: dict[str, Any] = {}
@@ -47,6 +49,16 @@ class AnsweringRun:
         folder = database.home() / "cache" / "playground"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def model_folder(self, model_id: str) -> Path:
+        """The checked folder of another model of the project. Raises ArtefactError if it is gone or was altered."""
+        with database.reading() as connection:
+            return model_rows.checked_folder(connection, self.project_id, model_id)
+
+    def service(self, name: str) -> Provider:
+        """The provider of that name. Raises ProviderError if there is none."""
+        with database.reading() as connection:
+            return providers.get(connection, name)
 
     def log(self, step: int, **metrics: float) -> None:
         """Answers have no curves: only a checkpoint."""
@@ -142,7 +154,7 @@ class WarmModels:
     def prepare(self, project_id: str, contender_ids: Sequence[str]) -> None:
         """Load contenders and read the passages, so that the first question finds all warm."""
         for contender_id in contender_ids:
-            run = AnsweringRun(lambda *_: None)
+            run = AnsweringRun(project_id, lambda *_: None)
             with self._borrowed(project_id, contender_id, run) as warm:
                 embedder = getattr(warm.system, "embedder", None)
                 if embedder is not None:
@@ -160,7 +172,7 @@ class WarmModels:
         return [self._answer(project_id, contender_id, request, tell) for contender_id in contender_ids]
 
     def _answer(self, project_id: str, contender_id: str, request: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        run = AnsweringRun(tell)
+        run = AnsweringRun(project_id, tell)
         with self._borrowed(project_id, contender_id, run) as warm:
             searched = self._corpus(project_id, contender_id)
             run.progress(0.2, f"{warm.name}: reading {len(searched.corpus):,} passages")

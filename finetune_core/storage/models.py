@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
-from finetune_core.storage import database
+from finetune_core.errors import ArtefactError
+from finetune_core.records import MODEL_REFERENCE
+from finetune_core.storage import artefacts, database
 from finetune_core.storage.tables import LIVE_STATES, job, model
 
 
@@ -41,6 +43,16 @@ def find(connection: Connection, model_id: str) -> ModelRow | None:
     """The model of that id, or None."""
     found = connection.execute(select(model).where(model.c.id == model_id)).mappings().first()
     return _row(found) if found else None
+
+
+def checked_folder(connection: Connection, project_id: str, model_id: str) -> Path:
+    """The folder of a project's model after its files were checked. Raises ArtefactError if it is gone or was altered."""
+    row = find(connection, model_id)
+    if row is None or row.project_id != project_id:
+        raise ArtefactError(f"There is no model {model_id!r} in this project.", hint="Choose another model.")
+    path = folder(project_id, model_id)
+    artefacts.verify(path)
+    return path
 
 
 def of_project(connection: Connection, project_id: str) -> list[ModelRow]:
@@ -94,7 +106,7 @@ def _row(found: RowMapping) -> ModelRow:
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield value
+        yield value.removeprefix(MODEL_REFERENCE)
     elif isinstance(value, dict):
         for part in value.values():
             yield from _strings(part)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
+from finetune_core.errors import ProviderError
 from finetune_core.providers.prices import Prices
 from finetune_core.storage.database import now
 from finetune_core.storage.tables import provider
@@ -33,6 +34,14 @@ def find(connection: Connection, name_or_id: str) -> Provider | None:
         select(provider).where(or_(provider.c.id == name_or_id, provider.c.name == name_or_id))
     ).first()
     return _provider(row) if row else None
+
+
+def get(connection: Connection, name_or_id: str) -> Provider:
+    """The provider of that id or name. Raises ProviderError if there is none."""
+    found = find(connection, name_or_id)
+    if found is None:
+        raise ProviderError(f"There is no provider {name_or_id!r}.", hint="Choose one, or add it on the Settings page.")
+    return found
 
 
 def save(
