@@ -1,6 +1,9 @@
 """Small words that messages and tables are made of."""
 
-_STEMS = {"ndcg": "nDCG", "mrr": "MRR", "map": "MAP"}
+_STEMS = {
+    "ndcg": "nDCG", "mrr": "MRR", "map": "MAP", "macro_f1": "macro-F1", "in_scope_accuracy": "accuracy in scope",
+    "out_of_scope_precision": "out of scope: precision", "out_of_scope_recall": "out of scope: recall",
+}  # fmt: skip
 _RAGAS = {
     "id_based_context_precision": "ragas: precision by id, first 5",
     "id_based_context_recall": "ragas: recall by id, first 5",

@@ -1,6 +1,6 @@
 """How sure a number is: intervals from resampling whole groups, and what a test set can show at all.
 
-Shape suffixes: N rows (test examples), G groups, B resamples.
+Shape suffixes: N rows (test examples), G groups, B resamples, S sums.
 
 Questions over one document are not independent, so groups are drawn with replacement, never single rows (Field and
 Welsh, Bootstrapping clustered data, 2007), and both systems are measured on the same draw (Sakai, Evaluating
@@ -15,12 +15,11 @@ lists produce.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune_core.metrics.ranking import Mean
 from finetune_core.recipe import Columns, Metric
 
 Floats = NDArray[np.float64]
@@ -34,6 +33,24 @@ Measured with MiniLM: 0.24 for a gain in nDCG@10 of 0.003 (193 questions on 20 r
 """
 
 _BLOCK_BYTES = 64_000_000
+
+
+@runtime_checkable
+class OfSums(Protocol):
+    """A metric that depends on its rows only through sums over them, as means and F1 do.
+
+    It is resampled from one sum for each group instead of from rows, which takes seconds where rows take minutes.
+    """
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns the metric reads."""
+
+    def statistics(self, columns: Columns) -> Floats:
+        """What is summed, for each row (N, S)."""
+
+    def of_sums(self, sums_BS: Floats) -> Floats:
+        """The metric (B,) of each of B sums (B, S); NaN where it is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +94,16 @@ def paired_interval(
     """
     rows_N = _scored_rows(metric, (a, b), len(groups))
     labels = _labels(groups, rows_N)
-    if isinstance(metric, Mean):
-        values_N = (b[metric.column] - a[metric.column])[rows_N]
-        return _interval_of_mean(values_N, labels, num_resamples, seed, confidence)
     first, second = _take(a, rows_N), _take(b, rows_N)
+    if isinstance(metric, OfSums):
+        both = (metric.statistics(first), metric.statistics(second))
+        width = both[0].shape[1]
+
+        def difference_of_sums(sums_BS: Floats) -> Floats:
+            return metric.of_sums(sums_BS[:, width:]) - metric.of_sums(sums_BS[:, :width])
+
+        statistics_NS = np.concatenate(both, axis=1)
+        return _interval_by_sums(difference_of_sums, statistics_NS, labels, num_resamples, seed, confidence)
 
     def difference(rows: NDArray[np.int64]) -> float:
         return metric(_take(second, rows)) - metric(_take(first, rows))
@@ -101,9 +124,9 @@ def value_interval(
     """
     rows_N = _scored_rows(metric, (columns,), len(groups))
     labels = _labels(groups, rows_N)
-    if isinstance(metric, Mean):
-        return _interval_of_mean(columns[metric.column][rows_N], labels, num_resamples, seed, confidence)
     kept = _take(columns, rows_N)
+    if isinstance(metric, OfSums):
+        return _interval_by_sums(metric.of_sums, metric.statistics(kept), labels, num_resamples, seed, confidence)
     return _interval_by_rows(lambda pick: metric(_take(kept, pick)), labels, num_resamples, seed, confidence)
 
 
@@ -207,20 +230,31 @@ def _take(columns: Columns, rows: NDArray[Any]) -> dict[str, Floats]:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def _interval_of_mean(values_N: Floats, labels: _Labels, num_resamples: int, seed: int, confidence: float) -> Interval:
-    """Exactly what resampling rows would give, from each group's sum and size alone."""
-    value = float(values_N.mean()) if len(values_N) else float("nan")
+def _interval_by_sums(
+    statistic: Callable[[Floats], Floats],
+    statistics_NS: Floats,
+    labels: _Labels,
+    num_resamples: int,
+    seed: int,
+    confidence: float,
+) -> Interval:
+    """Exactly what resampling rows would give, from each group's sums alone."""
+    value = float(statistic(statistics_NS.sum(axis=0, keepdims=True))[0])
     if labels.num_groups < 2:
         return _unknown(value, labels, confidence)
-    sums_G = np.bincount(labels.of_row, values_N, labels.num_groups)
-    sizes_G = np.bincount(labels.of_row, minlength=labels.num_groups).astype(np.float64)
+    sums_GS = np.zeros((labels.num_groups, statistics_NS.shape[1]))
+    np.add.at(sums_GS, labels.of_row, statistics_NS)
     resampled_B = np.concatenate(
-        [
-            (sums_G[draws_BG].sum(axis=1) / sizes_G[draws_BG].sum(axis=1))
-            for draws_BG in _draws(labels, num_resamples, seed)
-        ]
+        [statistic(_times_drawn(draws_BG) @ sums_GS) for draws_BG in _draws(labels, num_resamples, seed)]
     )
-    return _interval(value, resampled_B, labels, confidence)
+    return _interval(value, resampled_B[~np.isnan(resampled_B)], labels, confidence)
+
+
+def _times_drawn(draws_BG: NDArray[np.int64]) -> Floats:
+    """How often each group was drawn in each resample (B, G)."""
+    num_draws, num_groups = draws_BG.shape
+    cells = draws_BG + num_groups * np.arange(num_draws)[:, None]
+    return np.bincount(cells.ravel(), minlength=draws_BG.size).reshape(draws_BG.shape).astype(np.float64)
 
 
 def _interval_by_rows(

@@ -1,6 +1,6 @@
 """Metrics of ranked lists, one value per question.
 
-Shape suffixes: Q questions, K ranks (best first), R relevant passages of a question (padded with 0).
+Shape suffixes: Q questions, K ranks (best first), R relevant passages of a question (padded with 0), B resamples.
 
     gains_QK    the grade of the passage at each rank: 0 for a passage that is not relevant, and for ranks past the end
                 of a shorter list
@@ -35,6 +35,14 @@ class Mean:
     def columns(self) -> tuple[str, ...]:
         """The columns the metric reads."""
         return (self.column,)
+
+    def statistics(self, columns: Columns) -> Floats:
+        """The value, and 1 (N, 2)."""
+        return np.stack([columns[self.column], np.ones(len(columns[self.column]))], axis=1)
+
+    def of_sums(self, sums_BS: Floats) -> Floats:
+        """The mean (B,) from sums of `statistics`; NaN where nothing was summed."""
+        return np.where(sums_BS[:, 1] > 0, sums_BS[:, 0] / np.maximum(sums_BS[:, 1], 1), np.nan)
 
     def __call__(self, columns: Columns) -> float:
         """The mean of the column's rows that are not NaN."""
