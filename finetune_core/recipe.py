@@ -21,6 +21,13 @@ Metric = Callable[[Columns], float]
 """A number computed from columns; computing it on resampled rows gives its bootstrap distribution."""
 
 
+class Prices(Protocol):
+    """What the tokens of a service cost, as far as a person entered it."""
+
+    def cost_usd(self, input_tokens: int, output_tokens: int) -> float | None:
+        """In US dollars, or None where a price is unknown."""
+
+
 class Service(Protocol):
     """A model service that a person named on the Settings page; `key_variable` names the variable that holds its key."""
 
@@ -32,6 +39,8 @@ class Service(Protocol):
     def model(self) -> str: ...
     @property
     def key_variable(self) -> str: ...
+    @property
+    def prices(self) -> Prices: ...
 
 
 class Run(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from finetune_core.errors import JobCancelled, StopRequested
-from finetune_core.records import Corpus, Part, Passage, QueryPassages, Split, SplitName
+from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, Passage, QueryPassages, Split, SplitName
 
 TOPICS = (
     ("How do I plant a rose bush?", "Dig a wide hole, spread the roots of the shrub and water it in the first weeks."),
@@ -101,12 +101,43 @@ def tiny_split(num_wordings: int = 3) -> Split[QueryPassages]:
     )
 
 
+STRANGERS = (
+    "How tall is the tower?", "Who painted this wall?", "Is it raining in Lisbon?", "Count the stars for me.",
+    "What rhymes with orange?", "When did the war end?", "Sing me a song about the sea.", "Who won the cup final?",
+    "Is there life on Mars?",
+)  # fmt: skip
+
+
+def tiny_routing_split() -> Split[Labelled]:
+    """Queries about the same made-up words, each for the choice of the next topic, and some that are for none."""
+    topics = ("roses", "trains", "bread", "tyres", "sunburn", "accounts", "dogs", "solar panels")
+    described = (text for _, text in TOPICS)
+    choices = Corpus(tuple(Passage(f"c{i}", text, f"c{i}", topics[i]) for i, text in enumerate(described)))
+    wordings = ("What does {} mean?", "Tell me about {}.", "Explain {} to me.", "Where is {} described?", "{}?")
+
+    def part(name: SplitName, chosen: slice, strangers: tuple[str, ...]) -> Part[Labelled]:
+        inside = tuple(
+            Labelled(f"{name}-{i}-{w}", wording.format(code), f"c{(i + 3) % len(CODES)}", f"{name}-{code}-{w}")
+            for i, code in enumerate(CODES)
+            for w, wording in enumerate(wordings[chosen])
+        )
+        outside = tuple(Labelled(f"{name}-{text}", text, OUT_OF_SCOPE, text) for text in strangers)
+        return Part(name, inside + outside, choices)
+
+    return Split(
+        train=part(SplitName.TRAIN, slice(0, 3), STRANGERS[:2]),
+        validation=part(SplitName.VALIDATION, slice(3, 4), STRANGERS[2:5]),
+        test=part(SplitName.TEST, slice(4, 5), STRANGERS[5:]),
+        fingerprint="tiny routing",
+    )
+
+
 @dataclass(frozen=True)
 class Trained:
     """One small finished training, shared by all tests of a session: read it, never change it."""
 
     run: RecordedRun
-    split: Split[QueryPassages]
+    split: Split[Any]
     config: Any
     model: Any
 
@@ -114,9 +145,10 @@ class Trained:
 TINY_CONFIG = {"epochs": 2, "batch_size": 3, "learning_rate": 2e-4, "max_tokens": 32, "evaluations": 2, "seed": 1}
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The bundled model, trained by the embedding recipe on `tiny_split()` in a few seconds."""
+TINY_ROUTING_CONFIG = {"strengths": (1.0, 10.0, 100.0), "max_tokens": 32, "seed": 1}
+
+
+def _train_once(name: str, settings: dict[str, Any], split: Split[Any], folder: Path) -> Trained:
     from finetune_core import recipes
     from finetune_core.providers.bundled import is_bundled_installed
 
@@ -125,11 +157,23 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     import torch
 
     torch.set_num_threads(1)  # batches are so small that threads only wait for each other
-    recipe = recipes.get("embedding")
-    run = RecordedRun(tmp_path_factory.mktemp("trained"), seed=1)
-    config = recipe.config(**TINY_CONFIG)
-    split = tiny_split()
+    recipe = recipes.get(name)
+    run = RecordedRun(folder, seed=1)
+    config = recipe.config(**settings)
     return Trained(run, split, config, recipe.train(split, config, run))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The bundled model, trained by the embedding recipe on `tiny_split()` in a few seconds."""
+    return _train_once("embedding", TINY_CONFIG, tiny_split(), tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def trained_router(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A classifier over the bundled model's vectors, trained by the router recipe on `tiny_routing_split()`."""
+    folder = tmp_path_factory.mktemp("trained-router")
+    return _train_once("router", TINY_ROUTING_CONFIG, tiny_routing_split(), folder)
 
 
 def add_tiny_dataset(project_id: str, name: str = "v1") -> str:

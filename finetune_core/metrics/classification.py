@@ -128,10 +128,11 @@ class Precision:
 
 @dataclass(frozen=True, slots=True)
 class MacroF1:
-    """The mean of each class's F1 over the classes that are true or predicted in at least one row; NaN for no rows.
+    """The mean of each class's F1 over the classes that are true in at least one row; NaN for no rows.
 
-    The same as scikit-learn's `f1_score(average="macro", zero_division=0)`: every class counts alike, however rare (Opitz
-    and Burst, Macro F1 and Macro F1, 2019, the "averaged F1" there). "Out of scope" is one of the classes.
+    Every class counts alike, however rare (Opitz and Burst, Macro F1 and Macro F1, 2019, the "averaged F1" there), and "out
+    of scope" is one of them. Which classes count depends on the rows alone, never on what a system predicts, so that two
+    systems are averaged over the same ones. The same as scikit-learn's `f1_score(average="macro", labels=unique(true))`.
     """
 
     @property
@@ -140,17 +141,17 @@ class MacroF1:
         return ("true", "predicted")
 
     def statistics(self, columns: Columns) -> Floats:
-        """For each class met: rightly predicted or not (N, C), then how often true or predicted, 0 to 2 (N, C)."""
+        """For each class that is true somewhere: rightly predicted or not, true or not, predicted or not (N, 3 C)."""
         true_N, predicted_N = columns["true"], columns["predicted"]
-        classes_C = np.unique(np.concatenate([true_N, predicted_N]))
+        classes_C = np.unique(true_N)
         true_NC, predicted_NC = true_N[:, None] == classes_C, predicted_N[:, None] == classes_C
-        return np.concatenate([true_NC & predicted_NC, true_NC.astype(np.float64) + predicted_NC], axis=1)
+        return np.concatenate([true_NC & predicted_NC, true_NC, predicted_NC], axis=1).astype(np.float64)
 
     def of_sums(self, sums_BS: Floats) -> Floats:
         """The metric (B,) from sums of `statistics`."""
-        right_BC, met_BC = np.split(sums_BS, 2, axis=1)
-        f1_BC = 2 * right_BC / np.maximum(met_BC, 1)
-        return _share(f1_BC.sum(axis=1), (met_BC > 0).sum(axis=1))
+        right_BC, true_BC, predicted_BC = np.split(sums_BS, 3, axis=1)
+        f1_BC = 2 * right_BC / np.maximum(true_BC + predicted_BC, 1)  # 0 for a class that is not true in these rows
+        return _share(f1_BC.sum(axis=1), (true_BC > 0).sum(axis=1))
 
     def __call__(self, columns: Columns) -> float:
         """The metric over the rows without NaN."""

@@ -13,20 +13,39 @@ import pytest
 from finetune_core import recipes
 from finetune_core.errors import FinetuneError, JobCancelled, StopRequested
 from finetune_core.providers.bundled import is_bundled_installed
-from tests.training_fixtures import TINY_CONFIG, RecordedRun, Trained, tiny_split
+from tests.training_fixtures import (
+    TINY_CONFIG,
+    TINY_ROUTING_CONFIG,
+    RecordedRun,
+    Trained,
+    tiny_routing_split,
+    tiny_split,
+)
 
 NAMES = sorted(recipes.discover())
-SPLITS: dict[str, Callable[[], Any]] = {"embedding": tiny_split}
-CONFIGS: dict[str, dict[str, Any]] = {"embedding": TINY_CONFIG}
+SPLITS: dict[str, Callable[[], Any]] = {"embedding": tiny_split, "router": tiny_routing_split}
+CONFIGS: dict[str, dict[str, Any]] = {"embedding": TINY_CONFIG, "router": TINY_ROUTING_CONFIG}
+SHARED = {"embedding": "trained", "router": "trained_router"}
+"""The session fixture that holds each recipe's shared training."""
+KILL_AT = {"embedding": 4, "router": 2}
+"""The step at which a training is killed, with at least one more to go."""
 HEAVY = ("torch", "transformers", "sentence_transformers", "datasets", "ragas", "openai", "cohere", "llama_index")
 
 every_recipe = pytest.mark.parametrize("name", NAMES)
+every_trained = pytest.mark.parametrize("name", sorted(SPLITS))
 
 
 @pytest.fixture(autouse=True)
 def models() -> None:
     if not is_bundled_installed():
         pytest.skip("the bundled embedder is not installed")
+
+
+@pytest.fixture
+def shared(name: str, request: pytest.FixtureRequest) -> Trained:
+    """The recipe's own small training, made once for all tests."""
+    found: Trained = request.getfixturevalue(SHARED[name])
+    return found
 
 
 @every_recipe
@@ -64,13 +83,16 @@ def _scores(name: str, config: Any, model: Any, split: Any, run: RecordedRun) ->
     }
 
 
-def test_the_shared_training_learned_above_the_baselines(trained: Trained) -> None:
-    recipe = recipes.get("embedding")
-    reports = _scores("embedding", trained.config, trained.model, trained.split, trained.run)
+@every_trained
+def test_the_shared_training_learned_above_the_baselines(name: str, shared: Trained) -> None:
+    recipe = recipes.get(name)
+    reports = _scores(name, shared.config, shared.model, shared.split, shared.run)
     headline = {key: recipe.metrics[recipe.headline](report.columns) for key, report in reports.items()}
+    baselines = recipe.systems(shared.config, None, shared.run)
+    assert baselines.keys() == headline.keys() - {"tuned"}
     assert headline["tuned"] > headline["base"] + 0.1
-    assert headline["tuned"] > headline["bm25"]
-    assert all(report.ids == tuple(e.id for e in trained.split.test.examples) for report in reports.values())
+    assert all(headline["tuned"] > headline[key] for key in baselines)
+    assert all(report.ids == tuple(e.id for e in shared.split.test.examples) for report in reports.values())
 
 
 def test_what_was_logged_shows_the_training(trained: Trained) -> None:
@@ -84,14 +106,17 @@ def test_what_was_logged_shows_the_training(trained: Trained) -> None:
     assert trained.run.facts["best_step"] == best[0]
 
 
-def test_saving_and_loading_gives_an_equal_report(trained: Trained, tmp_path: Path) -> None:
-    recipe = recipes.get("embedding")
-    recipe.save(trained.model, tmp_path / "saved")
-    loaded = recipe.load(tmp_path / "saved", trained.run)
-    before = _scores("embedding", trained.config, trained.model, trained.split, trained.run)["tuned"]
+@every_trained
+def test_saving_and_loading_gives_an_equal_report(name: str, shared: Trained, tmp_path: Path) -> None:
+    recipe = recipes.get(name)
+    recipe.save(shared.model, tmp_path / "saved")
+    loaded = recipe.load(tmp_path / "saved", RecordedRun(tmp_path))
+    before = _scores(name, shared.config, shared.model, shared.split, shared.run)
     fresh = RecordedRun(tmp_path)  # a cache of its own: the loaded weights have to do the work
-    after = _scores("embedding", trained.config, loaded, trained.split, fresh)["tuned"]
-    assert after.details == before.details
+    after = _scores(name, shared.config, loaded, shared.split, fresh)
+    assert {key: report.details for key, report in after.items()} == {
+        key: report.details for key, report in before.items()
+    }
     assert {path.suffix for path in (tmp_path / "saved").rglob("*") if path.is_file()} <= {
         ".json",
         ".safetensors",
@@ -108,17 +133,20 @@ import json, sys
 from pathlib import Path
 from finetune_core import recipes
 from finetune_core.training import session
-from tests.training_fixtures import RecordedRun, tiny_split
+from tests import training_fixtures
 session.CHECKPOINT_S = 0.0
-run = RecordedRun(Path(sys.argv[1]), seed=1)
+run = training_fixtures.RecordedRun(Path(sys.argv[1]), seed=1)
 run.kill_at = int(sys.argv[2])
 recipe = recipes.get(sys.argv[3])
-recipe.train(tiny_split(), recipe.config(**json.loads(sys.argv[4])), run)
+split = getattr(training_fixtures, sys.argv[5])()
+recipe.train(split, recipe.config(**json.loads(sys.argv[4])), run)
 """
 
 
-def test_a_killed_training_ends_where_an_undisturbed_one_does(trained: Trained, tmp_path: Path) -> None:
-    arguments = [str(tmp_path), "4", "embedding", json.dumps(TINY_CONFIG)]
+@every_trained
+def test_a_killed_training_ends_where_an_undisturbed_one_does(name: str, shared: Trained, tmp_path: Path) -> None:
+    kill_at = KILL_AT[name]
+    arguments = [str(tmp_path), str(kill_at), name, json.dumps(CONFIGS[name]), SPLITS[name].__name__]
     path = str(Path(__file__).resolve().parents[2])
     killed = subprocess.run(
         [sys.executable, "-c", _CHILD, *arguments],
@@ -126,40 +154,38 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(trained: Trained, 
         check=False,
     )
     assert killed.returncode == -9
-    assert list((tmp_path / "work" / "training").glob("checkpoint-*"))
+    assert any((tmp_path / "work" / "training").iterdir())
     run = RecordedRun(tmp_path, seed=1)
-    resumed = recipes.get("embedding").train(trained.split, trained.config, run)
-    assert run.metrics["loss"][0][0] == 4  # one step is done again, not three
-    assert resumed.facts["best_validation"] == trained.model.facts["best_validation"]
-    before = _scores("embedding", trained.config, trained.model, trained.split, trained.run)["tuned"]
-    after = _scores("embedding", trained.config, resumed, trained.split, run)["tuned"]
+    resumed = recipes.get(name).train(shared.split, shared.config, run)
+    assert kill_at <= run.metrics["loss"][0][0] <= kill_at + 1  # at most one step is done again
+    assert resumed.facts["best_validation"] == shared.model.facts["best_validation"]
+    assert resumed.facts["best_step"] == shared.model.facts["best_step"]
+    before = _scores(name, shared.config, shared.model, shared.split, shared.run)["tuned"]
+    after = _scores(name, shared.config, resumed, shared.split, run)["tuned"]
     for one, other in zip(before.details, after.details, strict=True):
         assert other["scores"] == pytest.approx(one["scores"], abs=1e-4)
 
 
-def test_stopping_saves_what_there_is_and_resuming_goes_on(trained: Trained, tmp_path: Path) -> None:
-    recipe = recipes.get("embedding")
+@every_trained
+def test_a_stopped_training_keeps_the_best_so_far_and_a_cancelled_one_nothing(
+    name: str, shared: Trained, tmp_path: Path
+) -> None:
+    recipe = recipes.get(name)
     run = RecordedRun(tmp_path, seed=1)
-    run.stop_at = 2
-    stopped = recipe.train(trained.split, trained.config, run)
+    run.cache = shared.run.cache
+    run.stop_at = KILL_AT[name] - 1
+    stopped = recipe.train(shared.split, shared.config, run)
     assert stopped.facts["stopped"]
-    assert stopped.facts["last_step"] == 2
-    assert (stopped.folder / "model.safetensors").is_file()
-    again = RecordedRun(tmp_path, seed=1)
-    resumed = recipe.train(trained.split, trained.config, again)
-    assert again.metrics["loss"][0][0] == 3
-    assert resumed.facts["last_step"] == trained.model.facts["last_step"]
-
-
-def test_cancelling_and_stopping_too_early_leave_no_model(trained: Trained, tmp_path: Path) -> None:
-    recipe = recipes.get("embedding")
-    for number, (attribute, interrupt) in enumerate((("cancel_at", JobCancelled), ("stop_at", StopRequested))):
-        run = RecordedRun(tmp_path / str(number), seed=1)
-        run.cache = trained.run.cache
-        setattr(run, attribute, 0)
+    assert stopped.facts["last_step"] == KILL_AT[name] - 1
+    resumed = recipe.train(shared.split, shared.config, run)
+    assert not resumed.facts["stopped"]
+    assert resumed.facts["last_step"] == shared.model.facts["last_step"]
+    for attribute, interrupt in (("cancel_at", JobCancelled), ("stop_at", StopRequested)):
+        early = RecordedRun(tmp_path / attribute, seed=1)
+        early.cache = shared.run.cache
+        setattr(early, attribute, 0)
         with pytest.raises(interrupt):
-            recipe.train(trained.split, trained.config, run)
-        assert not (run.workdir / "model").exists()
+            recipe.train(shared.split, shared.config, early)
 
 
 @pytest.mark.parametrize(
