@@ -4,7 +4,7 @@ Every router decides by one rule: the choice with the highest score, or "out of 
 router's threshold. What a score is differs (a cosine similarity, the logit of a classifier), so thresholds do too; each
 is chosen on validation by the same rule (see `training.scope`).
 
-Shape suffixes: Q queries, C choices, D vector dimensions.
+Shape suffixes: Q queries, C choices, L choices that a classifier has met, D vector dimensions.
 """
 
 import time
@@ -21,6 +21,7 @@ from finetune_core.recipe import Columns, Metric, Report, Run
 from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, content_id
 
 Floats = NDArray[np.float64]
+Checkpoint = Callable[[], None]
 
 HEADLINE = "macro_f1"
 NEVER = float("-inf")
@@ -115,12 +116,13 @@ class DescriptionRouter:
 
     def route(self, queries: Sequence[str], choices: Corpus, run: Run) -> Routes:
         """The cosine similarity (Q, C) of queries and choices."""
-        run.progress(0.0, f"{self.name}: encoding {len(queries):,} queries")
-        started = time.perf_counter()
-        choices_CD = self.embedder.encode_passages([choice.full_text for choice in choices], run.checkpoint)
-        queries_QD = self.embedder.encode_queries(queries, run.checkpoint)
-        scores_QC = (queries_QD @ choices_CD.T).astype(np.float64).round(6)
-        return Routes(scores_QC, self.threshold, time.perf_counter() - started)
+        return _timed(self, queries, choices, run)
+
+    def scores(self, queries: Sequence[str], choices: Corpus, checkpoint: Checkpoint | None = None) -> Floats:
+        """The cosine similarity (Q, C) of queries and choices."""
+        choices_CD = self.embedder.encode_passages([choice.full_text for choice in choices], checkpoint)
+        queries_QD = self.embedder.encode_queries(queries, checkpoint)
+        return (queries_QD @ choices_CD.T).astype(np.float64).round(6)
 
 
 @dataclass(frozen=True)
@@ -141,19 +143,17 @@ class HeadRouter:
 
     def route(self, queries: Sequence[str], choices: Corpus, run: Run) -> Routes:
         """The logits (Q, C) of the choices asked about."""
-        run.progress(0.0, f"{self.name}: encoding {len(queries):,} queries")
-        started = time.perf_counter()
-        logits_QC = self.logits(self.embedder.encode_queries(queries, run.checkpoint))
+        return _timed(self, queries, choices, run)
+
+    def scores(self, queries: Sequence[str], choices: Corpus, checkpoint: Checkpoint | None = None) -> Floats:
+        """The logits (Q, C) of the choices asked about."""
+        queries_QD = self.embedder.encode_queries(queries, checkpoint).astype(np.float64)
+        logits_QL = (queries_QD @ self.weights.T.astype(np.float64) + self.biases).round(6)
         scores_QC = np.full((len(queries), len(choices)), NEVER)
         for column, label in enumerate(self.labels):
             if label in choices.positions:
-                scores_QC[:, choices.positions[label]] = logits_QC[:, column]
-        return Routes(scores_QC, self.threshold, time.perf_counter() - started)
-
-    def logits(self, queries_QD: NDArray[np.float32]) -> Floats:
-        """Of vectors, for each of `labels` (Q, C)."""
-        logits_QC = queries_QD.astype(np.float64) @ self.weights.T.astype(np.float64) + self.biases
-        return np.asarray(logits_QC, dtype=np.float64).round(6)
+                scores_QC[:, choices.positions[label]] = logits_QL[:, column]
+        return scores_QC
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +281,13 @@ def class_summary(columns: Columns, choices: Corpus) -> dict[str, Any]:
     }
 
 
+def _timed(router: DescriptionRouter | HeadRouter, queries: Sequence[str], choices: Corpus, run: Run) -> Routes:
+    run.progress(0.0, f"{router.name}: encoding {len(queries):,} queries")
+    started = time.perf_counter()
+    scores_QC = router.scores(queries, choices, run.checkpoint)
+    return Routes(scores_QC, router.threshold, time.perf_counter() - started)
+
+
 def _order(scores_C: Floats) -> list[int]:
     """Positions of the choices that can be chosen, best first, ties in order."""
     return [int(position) for position in np.argsort(-scores_C, kind="stable") if np.isfinite(scores_C[position])]
@@ -306,10 +313,10 @@ class _OneAtATime:
     embedder: Any
     _choices: Any = None
 
-    def encode_queries(self, texts: Sequence[str], checkpoint: Callable[[], None] | None = None) -> Any:
+    def encode_queries(self, texts: Sequence[str], checkpoint: Checkpoint | None = None) -> Any:
         return getattr(self.embedder, "embedder", self.embedder).encode_queries(texts, checkpoint)
 
-    def encode_passages(self, texts: Sequence[str], checkpoint: Callable[[], None] | None = None) -> Any:
+    def encode_passages(self, texts: Sequence[str], checkpoint: Checkpoint | None = None) -> Any:
         if self._choices is None:
             self._choices = self.embedder.encode_passages(texts, checkpoint)
         return self._choices

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ArtefactError
+from finetune_core.evaluation.router_files import EMBEDDER_FOLDER
 from finetune_core.jobs import serving_client
 from finetune_core.jobs.executors import export as export_job
 from finetune_core.plugins import snippets as templates
+from finetune_core.providers.embedder import resolve
 from finetune_core.recipes.embedding import SETTINGS_FILE
+from finetune_core.records import SERVICE_REFERENCE
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.database import Connection
@@ -95,7 +98,9 @@ def delete(model_id: str) -> None:
 
 
 def snippets(model_id: str, at: str = "") -> list[Snippet]:
-    """How to use a model in each framework, the best known first; `at` is the folder it was put into.
+    """How to use a model in each framework, the best known first, [] where there is no snippet for its recipe.
+
+    `at` is the folder it was exported to.
 
     Without `at`, the folder inside Ayar is named, which works on this machine as long as the model is not deleted.
     """
@@ -110,10 +115,20 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
                 name=view.name,
                 query_prefix=query_prefix,
                 passage_prefix=passage_prefix,
+                embedder=EMBEDDER_FOLDER if at else _embedder(view),
             ),
         )
-        for framework in templates.FRAMEWORKS
+        for framework in templates.FRAMEWORKS.get(view.recipe, ())
     ]
+
+
+def _embedder(view: ModelView) -> str:
+    """Where the embedding model of a router lies, as seen from the router's folder inside Ayar."""
+    own = model_rows.folder(view.project_id, view.id) / EMBEDDER_FOLDER
+    base_model = str(view.manifest.get("base_model") or "")
+    if view.recipe != "router" or own.is_dir() or base_model.startswith(SERVICE_REFERENCE):
+        return EMBEDDER_FOLDER
+    return str(resolve(base_model))
 
 
 def prefixes(view: ModelView) -> tuple[str, str]:

@@ -6,32 +6,45 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Framework:
-    """A library that a tuned embedding model plugs into; `template` is the name of its file here."""
+    """A library that a tuned model plugs into; `template` is the name of its file here."""
 
     title: str
     template: str
 
 
-FRAMEWORKS = (
-    Framework("LlamaIndex", "llama_index"),
-    Framework("sentence-transformers", "sentence_transformers"),
-    Framework("LangChain", "langchain"),
-)
+FRAMEWORKS = {
+    "embedding": (
+        Framework("LlamaIndex", "llama_index"),
+        Framework("sentence-transformers", "sentence_transformers"),
+        Framework("LangChain", "langchain"),
+    ),
+    "router": (Framework("LlamaIndex", "llama_index_router"),),
+}
+"""What the models of each recipe plug into, the best known first."""
 
 
-def render(template: str, *, folder: str, name: str, query_prefix: str = "", passage_prefix: str = "") -> str:
+def render(
+    template: str,
+    *,
+    folder: str,
+    name: str,
+    query_prefix: str = "",
+    passage_prefix: str = "",
+    embedder: str = "embedder",
+) -> str:
     """The snippet for a framework with a model's folder and prefixes filled in as Python literals.
 
-    Raises ValueError for a template there is none of.
+    `embedder` is where a router's embedding model lies, as seen from `folder`. Raises ValueError for a template there is
+    none of.
     """
     from jinja2 import Environment, StrictUndefined
 
-    known = [framework.template for framework in FRAMEWORKS]
+    known = [framework.template for found in FRAMEWORKS.values() for framework in found]
     if template not in known:
         raise ValueError(f"there is no snippet {template!r}, only {', '.join(known)}")
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - Python
     environment.filters["repr"] = repr
     text = (Path(__file__).parent / f"{template}.py.jinja").read_text(encoding="utf-8")
     return environment.from_string(text).render(
-        folder=folder, name=name, query_prefix=query_prefix, passage_prefix=passage_prefix
+        folder=folder, name=name, query_prefix=query_prefix, passage_prefix=passage_prefix, embedder=embedder
     )

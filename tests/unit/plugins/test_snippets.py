@@ -51,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-@pytest.mark.parametrize("template", [framework.template for framework in FRAMEWORKS])
+@pytest.mark.parametrize("template", [framework.template for framework in FRAMEWORKS["embedding"]])
 def test_a_snippet_gives_the_same_vectors(template: str, exported: Path, tmp_path: Path) -> None:
     code = render(
         template, folder=str(exported), name="Tuned", query_prefix=QUERY_PREFIX, passage_prefix=PASSAGE_PREFIX
