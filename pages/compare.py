@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.compare_charts import compare_charts
+from components.compare_confusion import compare_confusion
 from components.compare_downloads import compare_downloads
 from components.compare_launch import compare_launch
 from components.compare_metrics import compare_metrics
@@ -29,6 +30,7 @@ def page() -> None:
     system = compare_system(view, key="system")
     compare_metrics(view, system, key="metrics")
     compare_charts(view, system, key="charts")
+    compare_confusion(view, system, key="confusion")
     compare_movement(view, system, key="movement")
     compare_questions(view, system, key="questions")
     compare_downloads(view, key="download")

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
 from finetune_core.recipe import Report
-from finetune_core.records import Part, Passage, QueryPassages, SplitName
+from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, Passage, QueryPassages, SplitName
 from finetune_core.storage import artefacts, database, datasets
 from finetune_core.storage.tables import comparison
 
@@ -35,7 +35,10 @@ class ComparisonRow:
 
 @dataclass(frozen=True)
 class Question:
-    """A test question of a comparison; `document` is that of its first right passage, `relevant` id to grade."""
+    """A test question of a comparison; `document` is that of its first right passage, `relevant` id to grade.
+
+    For a query with a label, both name its choice; out of scope, nothing is relevant.
+    """
 
     id: str
     query: str
@@ -116,7 +119,7 @@ def read_report(path: Path) -> Report:
     )
 
 
-def write_questions(path: Path, part: Part[QueryPassages]) -> None:
+def write_questions(path: Path, part: Part[QueryPassages] | Part[Labelled]) -> None:
     """Write the questions of a test part as one Parquet file, whole or not at all."""
     import pyarrow as pa
 
@@ -124,8 +127,8 @@ def write_questions(path: Path, part: Part[QueryPassages]) -> None:
         "id": [example.id for example in part.examples],
         "query": [example.query for example in part.examples],
         "group": [example.group for example in part.examples],
-        "document": [_document(example, part) for example in part.examples],
-        "relevant": [json.dumps(example.relevant) for example in part.examples],
+        "document": [_document(example, part.corpus) for example in part.examples],
+        "relevant": [json.dumps(_relevant(example)) for example in part.examples],
     }
     schema = pa.schema([(name, pa.string()) for name in columns])
     _write(path, pa.table(columns, schema=schema))
@@ -154,11 +157,26 @@ def searched_passages(project_id: str, dataset_id: str, ids: Sequence[str]) -> d
     return {row["id"]: Passage(**row) for row in found}
 
 
-def _document(example: QueryPassages, part: Part[QueryPassages]) -> str:
-    for passage_id in example.relevant:
-        if passage_id in part.corpus.positions:
-            return part.corpus[passage_id].document
-    return example.group
+def searched_corpus(project_id: str, dataset_id: str) -> Corpus:
+    """All that a version's test questions are searched against, in order. Raises ArtefactError if the files are gone."""
+    from pyarrow import parquet
+
+    source = datasets.folder(project_id, dataset_id)
+    rows = parquet.read_table(source / artefacts.read_manifest(source)["corpora"][SplitName.TEST]).to_pylist()
+    return Corpus(tuple(Passage(**row) for row in rows))
+
+
+def _relevant(example: QueryPassages | Labelled) -> dict[str, int]:
+    if isinstance(example, QueryPassages):
+        return example.relevant
+    return {} if example.label == OUT_OF_SCOPE else {example.label: 1}
+
+
+def _document(example: QueryPassages | Labelled, corpus: Corpus) -> str:
+    for passage_id in _relevant(example):
+        if passage_id in corpus.positions:
+            return corpus[passage_id].document
+    return "" if isinstance(example, Labelled) else example.group
 
 
 def _write(path: Path, table: Any) -> None:

@@ -115,7 +115,9 @@ def _key(name: str, system: System, row: ModelRow, *, is_baseline: bool) -> str:
     if not is_baseline:
         return f"{name}-{row.id}"
     embedder = getattr(system, "embedder", None)
-    fingerprint = getattr(embedder, "fingerprint", "") if embedder is not None else repr(system)
+    fingerprint = getattr(system, "fingerprint", None) or getattr(embedder, "fingerprint", None)
+    if embedder is None and not fingerprint:
+        fingerprint = repr(system)
     return f"{name}-{content_id(name, fingerprint or row.id)}"
 
 
