@@ -24,7 +24,11 @@ def compare_confusion(view: ComparisonView, system: str, *, key: str) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.caption(t("Share of each choice's queries that reach it (recall), the worst first."))
-        st.dataframe(_recalls(before, after), hide_index=True, height=_height(after), key=f"{key}_recalls")
+        share = st.column_config.NumberColumn(format="%.3f")
+        st.dataframe(
+            _recalls(before, after), hide_index=True, height=_height(after), key=f"{key}_recalls",
+            column_config={t("Base"): share, t("Tuned"): share},
+        )  # fmt: skip
     with right:
         shown = _most_confused(after["matrix"])
         st.caption(
@@ -55,8 +59,8 @@ def _recalls(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, An
         {
             t("Choice"): _name(two),
             t("Queries"): two["num_true"],
-            t("Base"): round(one["recall"], 3),
-            t("Tuned"): round(two["recall"], 3),
+            t("Base"): one["recall"],
+            t("Tuned"): two["recall"],
             t("Often taken for"): _taken_for(after, after["classes"].index(two)),
         }
         for one, two in met
@@ -80,11 +84,13 @@ def _matrix(summary: dict[str, Any], shown: list[int]) -> Any:
 
     names = [html.escape(_name(summary["classes"][at])) for at in shown]
     cells = [[summary["matrix"][true][chosen] for chosen in shown] for true in shown]
+    totals = [max(1, sum(summary["matrix"][true])) for true in shown]
+    shares = [[num / total for num in row] for row, total in zip(cells, totals, strict=True)]
     figure = go.Figure(
         go.Heatmap(
-            z=cells, x=names, y=names, text=[[str(num) if num else "" for num in row] for row in cells], xgap=2, ygap=2,
-            texttemplate="%{text}", showscale=False, colorscale=[[0, "rgba(0,0,0,0)"], [1, colour("tuned")]],
-            hovertemplate=t("{true} sent to {chosen}: {num}", true="%{y}", chosen="%{x}", num="%{z}") + "<extra></extra>",
+            z=shares, x=names, y=names, text=[[str(num) if num else "" for num in row] for row in cells], xgap=2, ygap=2,
+            texttemplate="%{text}", showscale=False, zmin=0, zmax=1, colorscale=[[0, "rgba(0,0,0,0)"], [1, colour("tuned")]],
+            hovertemplate=t("{true} sent to {chosen}: {num}", true="%{y}", chosen="%{x}", num="%{text}") + "<extra></extra>",
         )
     )  # fmt: skip
     figure.update_xaxes(title=t("chosen"), type="category", tickangle=-40, showgrid=False)
