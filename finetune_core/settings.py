@@ -31,6 +31,13 @@ class Settings(BaseSettings):
             "folder, and only while the dashboard listens on loopback without a password."
         ),
     )
+    plugins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description=(
+            "Modules, separated by commas, that register adapters of your own in a dictionary `ADAPTERS`: name to a callable "
+            "that takes the number of dimensions and returns a `torch.nn.Module`."
+        ),
+    )
     max_file_mb: int = Field(200, ge=1, description="Largest file taken into a corpus, in megabytes.")
     max_pages: int = Field(2000, ge=1, description="Most pages read from one document.")
     max_unpacked_mb: int = Field(500, ge=1, description="Most megabytes a DOCX, PPTX or XLSX may unpack to.")
@@ -41,6 +48,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [Path(part) for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("plugins", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def current() -> Settings:
