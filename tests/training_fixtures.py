@@ -169,11 +169,29 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return _train_once("embedding", TINY_CONFIG, tiny_split(), tmp_path_factory.mktemp("trained"))
 
 
+TINY_ADAPTER_CONFIG = {
+    "epochs": 8,
+    "batch_size": 16,
+    "learning_rates": (3e-3, 1e-2),
+    "max_tokens": 32,
+    "evaluations": 8,
+    "seed": 1,
+}
+
+
 @pytest.fixture(scope="session")
 def trained_router(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A classifier over the bundled model's vectors, trained by the router recipe on `tiny_routing_split()`."""
     folder = tmp_path_factory.mktemp("trained-router")
     return _train_once("router", TINY_ROUTING_CONFIG, tiny_routing_split(), folder)
+
+
+@pytest.fixture(scope="session")
+def trained_adapter(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A linear adapter over the bundled model's vectors, trained by its recipe on `tiny_split()`."""
+    return _train_once(
+        "embedding_adapter", TINY_ADAPTER_CONFIG, tiny_split(), tmp_path_factory.mktemp("trained-adapter")
+    )
 
 
 def add_tiny_dataset(project_id: str, name: str = "v1") -> str:

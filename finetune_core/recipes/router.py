@@ -23,7 +23,7 @@ from finetune_core.evaluation.routing import (
 from finetune_core.providers.embedder import LocalEmbedder, resolve
 from finetune_core.providers.vector_cache import CachedEmbedder
 from finetune_core.recipe import Recipe, Report, Run
-from finetune_core.recipes._embedders import open_embedder
+from finetune_core.recipes._embedders import OpenedEmbedder, open_embedder
 from finetune_core.records import MODEL_REFERENCE, OUT_OF_SCOPE, SERVICE_REFERENCE, Corpus, Labelled, Part, Split
 from finetune_core.training.embedding_config import EmbeddingConfig
 from finetune_core.training.routing import train_choices, train_head
@@ -42,7 +42,7 @@ class RouterModel:
     """
 
     file: RouterFile
-    embedder: CachedEmbedder
+    embedder: OpenedEmbedder
     embedder_folder: Path | None
     base_model: str
     base_threshold: float
@@ -136,7 +136,7 @@ def load(path: Path, run: Run) -> RouterModel:
     own = path / EMBEDDER_FOLDER
     if own.is_dir():
         local = LocalEmbedder(own, file.query_prefix, file.passage_prefix, file.max_tokens)
-        embedder = CachedEmbedder(local, run.cache)
+        embedder: OpenedEmbedder = CachedEmbedder(local, run.cache)
     else:
         embedder = open_embedder(kept["base_model"], run, file.max_tokens)
     if kept["base_threshold"] is None:
@@ -145,11 +145,11 @@ def load(path: Path, run: Run) -> RouterModel:
 
 
 def export_folder(artefact: Path, target: Path) -> None:
-    """`router.json`, the classifier, and the embedding model unless a service serves it: all that a selector needs."""
+    """`router.json`, the classifier, and the embedding model unless a service or an adapter gives its vectors."""
     RouterFile.read(artefact).write(target)
     base_model = json.loads((artefact / SETTINGS_FILE).read_text(encoding="utf-8"))["base_model"]
     own = artefact / EMBEDDER_FOLDER
-    if own.is_dir() or not base_model.startswith(SERVICE_REFERENCE):
+    if own.is_dir() or not base_model.startswith((SERVICE_REFERENCE, MODEL_REFERENCE)):
         _copy_embedder(own if own.is_dir() else resolve(base_model), target / EMBEDDER_FOLDER)
 
 

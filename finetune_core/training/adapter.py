@@ -16,7 +16,7 @@ from finetune_core.errors import StopRequested
 from finetune_core.providers.embedder import Embedder
 from finetune_core.recipe import Run
 from finetune_core.records import QueryPassages, Split
-from finetune_core.training import checkpoints
+from finetune_core.training import checkpoints, session
 from finetune_core.training.adapter_config import AdapterConfig, Kind
 from finetune_core.training.adapter_data import (
     TrainingVectors,
@@ -27,10 +27,8 @@ from finetune_core.training.adapter_data import (
 from finetune_core.training.adapter_learner import Learner, steps_per_epoch
 from finetune_core.training.nudge import nudge
 from finetune_core.training.selection import Selection
-from finetune_core.training.session import VALIDATION_METRIC
 from finetune_core.training.validation import pool_ndcg
 
-CHECKPOINT_S = 20.0  # between two checkpoints: what a killed run can lose at most
 SWEEP_SHARE = 0.25  # of the steps, for each learning rate
 
 
@@ -56,7 +54,7 @@ def train_adapter(split: Split[QueryPassages], config: AdapterConfig, run: Run, 
     base_value = None
     if validation.pool.queries:
         base_value = pool_ndcg(validation.queries, validation.passages, validation.pool)
-        run.log(0, **{VALIDATION_METRIC: base_value})
+        run.log(0, **{session.VALIDATION_METRIC: base_value})
     run.remember(base_validation=base_value, pool=validation.pool.facts)
     folder = run.workdir / "training"
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,10 +77,10 @@ def _learn(
     swept = _sweep(vectors, validation, config, run, num_steps)
     sweep_seconds = time.monotonic() - started
     rate = max(swept, key=lambda tried: tried[1])[0]
-    session = AdapterSession(run, config, Learner(config, vectors, rate, num_steps, run.seed), validation, folder)
-    session.train()
-    found = {**session.facts, "learning_rate": rate, "sweep": swept, "sweep_seconds": sweep_seconds}
-    return session.best, found
+    learning = AdapterSession(run, config, Learner(config, vectors, rate, num_steps, run.seed), validation, folder)
+    learning.train()
+    found = {**learning.facts, "learning_rate": rate, "sweep": swept, "sweep_seconds": sweep_seconds}
+    return learning.best, found
 
 
 def _sweep(
@@ -174,7 +172,7 @@ class AdapterSession:
         ran_out = bool(self.config.patience) and self.selection.num_since_best >= self.config.patience
         self.selection.is_finished = step == total or (ran_out and not self.is_stopped)
         last = self.selection.is_finished or self.is_stopped
-        if last or time.monotonic() - self._saved_at >= CHECKPOINT_S:
+        if last or time.monotonic() - self._saved_at >= session.CHECKPOINT_S:
             self._save_checkpoint()
 
     def _validate(self) -> None:
@@ -183,7 +181,7 @@ class AdapterSession:
         value = self.learner.validate(self.validation)
         self.selection.validation_seconds += time.monotonic() - started
         if step:
-            self._heed(lambda: self.run.log(step, **{VALIDATION_METRIC: value}))
+            self._heed(lambda: self.run.log(step, **{session.VALIDATION_METRIC: value}))
         if self.selection.take(step, value):
             checkpoints.write_whole(self.best, self.learner.save_weights)
 

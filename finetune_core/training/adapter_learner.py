@@ -87,7 +87,7 @@ class Learner:
         length = torch.nn.utils.clip_grad_norm_(self.sides.parameters(), 1.0)
         self._optimizer.step()
         self.step += 1
-        return {"loss": float(loss), "learning_rate": rate, "grad_norm": float(length)}
+        return {"loss": float(loss.detach()), "learning_rate": rate, "grad_norm": float(length.detach())}
 
     def validate(self, validation: ValidationVectors) -> float:
         """nDCG@10 on the validation pool; NaN if that is empty."""

@@ -18,11 +18,10 @@ from finetune_core.errors import DatasetError, StopRequested
 from finetune_core.providers.embedder import Vectors
 from finetune_core.providers.portable_adapter import text_key
 from finetune_core.recipe import Run
-from finetune_core.training import checkpoints
+from finetune_core.training import checkpoints, session
 from finetune_core.training.adapter_config import AdapterConfig, NudgeNorm
 from finetune_core.training.adapter_data import TrainingVectors, ValidationVectors
 from finetune_core.training.selection import Selection
-from finetune_core.training.session import VALIDATION_METRIC
 from finetune_core.training.validation import pool_ndcg
 
 DISTANCES = tuple(round(0.03 * step, 2) for step in range(1, 41))
@@ -77,7 +76,7 @@ def nudge(
         selection.take(step, value)
         try:
             if step:
-                run.log(step, distance=distance, **{VALIDATION_METRIC: value})
+                run.log(step, distance=distance, **{session.VALIDATION_METRIC: value})
             run.progress(step / len(DISTANCES), f"Distance {distance:g}")
         except StopRequested:
             is_stopped = True

@@ -14,6 +14,7 @@ from finetune_core import recipes
 from finetune_core.errors import FinetuneError, JobCancelled, StopRequested
 from finetune_core.providers.bundled import is_bundled_installed
 from tests.training_fixtures import (
+    TINY_ADAPTER_CONFIG,
     TINY_CONFIG,
     TINY_ROUTING_CONFIG,
     RecordedRun,
@@ -23,11 +24,19 @@ from tests.training_fixtures import (
 )
 
 NAMES = sorted(recipes.discover())
-SPLITS: dict[str, Callable[[], Any]] = {"embedding": tiny_split, "router": tiny_routing_split}
-CONFIGS: dict[str, dict[str, Any]] = {"embedding": TINY_CONFIG, "router": TINY_ROUTING_CONFIG}
-SHARED = {"embedding": "trained", "router": "trained_router"}
+SPLITS: dict[str, Callable[[], Any]] = {
+    "embedding": tiny_split,
+    "embedding_adapter": tiny_split,
+    "router": tiny_routing_split,
+}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "embedding": TINY_CONFIG,
+    "embedding_adapter": TINY_ADAPTER_CONFIG,
+    "router": TINY_ROUTING_CONFIG,
+}
+SHARED = {"embedding": "trained", "embedding_adapter": "trained_adapter", "router": "trained_router"}
 """The session fixture that holds each recipe's shared training."""
-KILL_AT = {"embedding": 4, "router": 2}
+KILL_AT = {"embedding": 4, "embedding_adapter": 4, "router": 2}
 """The step at which a training is killed, with at least one more to go."""
 HEAVY = ("torch", "transformers", "sentence_transformers", "datasets", "ragas", "openai", "cohere", "llama_index")
 
