@@ -82,7 +82,8 @@ def _retrieval_tasks() -> list[Task]:
             t("You have several indexes, tools or departments, and each question must go to the right one, quickly and "
               "without paying a language model to decide."),
             t("Ten to fifty labelled questions for each choice, and some that belong to none."),
-            t("It knows only the choices it has seen. A new tool needs examples and another run."),
+            t("It knows only the choices it has seen: a new tool needs examples and another run. It says that none fits only "
+              "if it has seen queries that none fits."),
         ),
     ]  # fmt: skip
 

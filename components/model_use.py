@@ -21,7 +21,8 @@ def model_use(model: ModelView, *, key: str) -> None:
             help=t("Where the unpacked zip lies on the machine that uses it. It goes into the code below."),
         ).strip()  # fmt: skip
         snippets = models.snippets(model.id, at)
-        for tab, snippet in zip(st.tabs([snippet.framework for snippet in snippets]), snippets, strict=True):
+        tabs = st.tabs([snippet.framework for snippet in snippets]) if snippets else []
+        for tab, snippet in zip(tabs, snippets, strict=True):
             with tab:
                 st.code(snippet.code, language="python", wrap_lines=True)
         st.caption(t("None of this needs Ayar."))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finetune_core.errors import TrainingError
+from finetune_core.errors import ArtefactError, TrainingError
 from finetune_core.evaluation.llm_routing import LlmRouter
 from finetune_core.evaluation.router_files import EMBEDDER_FOLDER, RouterFile
 from finetune_core.evaluation.routing import (
@@ -29,7 +29,7 @@ from finetune_core.training.embedding_config import EmbeddingConfig
 from finetune_core.training.routing import train_choices, train_head
 from finetune_core.training.routing_config import Method, RoutingConfig
 
-SETTINGS_FILE = "ayar.json"
+SETTINGS_FILE = "origin.json"
 
 
 @dataclass(frozen=True)
@@ -145,11 +145,20 @@ def load(path: Path, run: Run) -> RouterModel:
 
 
 def export_folder(artefact: Path, target: Path) -> None:
-    """`router.json`, the classifier, and the embedding model unless a service or an adapter gives its vectors."""
-    RouterFile.read(artefact).write(target)
+    """`router.json`, the classifier, and the embedding model: all that a selector needs.
+
+    A model that a service serves cannot be copied; whoever uses the router then asks that service for the vectors. Raises
+    ArtefactError for a router over the vectors of a tuned model that is no plain embedding model.
+    """
     base_model = json.loads((artefact / SETTINGS_FILE).read_text(encoding="utf-8"))["base_model"]
     own = artefact / EMBEDDER_FOLDER
-    if own.is_dir() or not base_model.startswith((SERVICE_REFERENCE, MODEL_REFERENCE)):
+    if base_model.startswith(MODEL_REFERENCE) and not own.is_dir():
+        raise ArtefactError(
+            f"This router reads the vectors of {base_model!r}, which is no model folder that could be copied.",
+            hint="Train the router on a plain embedding model to take it away.",
+        )
+    RouterFile.read(artefact).write(target)
+    if not base_model.startswith(SERVICE_REFERENCE):
         _copy_embedder(own if own.is_dir() else resolve(base_model), target / EMBEDDER_FOLDER)
 
 
@@ -171,7 +180,7 @@ def _copy_embedder(source: Path, target: Path) -> None:
     for path in source.rglob("*"):
         if path.suffix in {".json", ".safetensors", ".txt", ".model"} and path.name not in {
             "manifest.json",
-            SETTINGS_FILE,
+            "ayar.json",
         }:
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)

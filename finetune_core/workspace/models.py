@@ -13,7 +13,7 @@ from finetune_core.jobs.executors import export as export_job
 from finetune_core.plugins import snippets as templates
 from finetune_core.providers.embedder import resolve
 from finetune_core.recipes.embedding import SETTINGS_FILE
-from finetune_core.records import SERVICE_REFERENCE
+from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.database import Connection
@@ -98,13 +98,16 @@ def delete(model_id: str) -> None:
 
 
 def snippets(model_id: str, at: str = "") -> list[Snippet]:
-    """How to use a model in each framework, the best known first, [] where there is no snippet for its recipe.
+    """How to use a model in each framework, the best known first; [] where there is no snippet for its recipe, and for a
+    router over the vectors of a service or an adapter.
 
     `at` is the folder it was exported to.
 
     Without `at`, the folder inside Ayar is named, which works on this machine as long as the model is not deleted.
     """
     view = get(model_id)
+    if view.recipe == "router" and not _can_leave(view):
+        return []
     query_prefix, passage_prefix = prefixes(view)
     return [
         Snippet(
@@ -115,20 +118,27 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
                 name=view.name,
                 query_prefix=query_prefix,
                 passage_prefix=passage_prefix,
-                embedder=EMBEDDER_FOLDER if at else _embedder(view),
+                embedder=_embedder(view, at),
             ),
         )
         for framework in templates.FRAMEWORKS.get(view.recipe, ())
     ]
 
 
-def _embedder(view: ModelView) -> str:
-    """Where the embedding model of a router lies, as seen from the router's folder inside Ayar."""
-    own = model_rows.folder(view.project_id, view.id) / EMBEDDER_FOLDER
-    base_model = str(view.manifest.get("base_model") or "")
-    if view.recipe != "router" or own.is_dir() or base_model.startswith(SERVICE_REFERENCE):
+def _can_leave(view: ModelView) -> bool:
+    """Whether a router's embedding model lies in a folder, so that it can be used without Ayar."""
+    inside = model_rows.folder(view.project_id, view.id)
+    elsewhere = (SERVICE_REFERENCE, MODEL_REFERENCE)
+    return (inside / EMBEDDER_FOLDER).is_dir() or not str(view.manifest.get("base_model")).startswith(elsewhere)
+
+
+def _embedder(view: ModelView, at: str) -> str:
+    """Where the embedding model of a router lies, as seen from the router's folder `at`; an export has it inside."""
+    inside = model_rows.folder(view.project_id, view.id)
+    is_export = bool(at) and Path(at) != inside
+    if view.recipe != "router" or is_export or (inside / EMBEDDER_FOLDER).is_dir():
         return EMBEDDER_FOLDER
-    return str(resolve(base_model))
+    return str(resolve(str(view.manifest["base_model"])))
 
 
 def prefixes(view: ModelView) -> tuple[str, str]:

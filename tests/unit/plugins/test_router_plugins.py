@@ -111,6 +111,35 @@ def test_an_export_needs_nothing_that_stays_in_ayar(routed: Any) -> None:
     model, _, _, folder = routed
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {"router.json", "embedder/model.safetensors", "embedder/modules.json"} <= names
-    assert "ayar.json" not in names
+    assert "origin.json" not in names
     is_head = isinstance(model.file.router("tuned", model.embedder), HeadRouter)
     assert ("head.safetensors" in names) is is_head
+
+
+def test_inside_ayar_the_snippet_names_the_base_model_where_it_lies(trained_router: Trained) -> None:
+    from finetune_core.providers.bundled import BUNDLED_EMBEDDER, locate
+    from finetune_core.workspace import models, projects
+
+    project = projects.create("Desk")
+    add_router(project.id, "m1", BUNDLED_EMBEDDER, trained_router)
+    inside = models.folder("m1")
+    for at in ("", str(inside)):
+        (snippet,) = models.snippets("m1", at)
+        assert snippet.framework == "LlamaIndex"
+        assert repr(str(locate(BUNDLED_EMBEDDER))) in snippet.code
+    (snippet,) = models.snippets("m1", "/elsewhere")
+    assert "FOLDER / 'embedder'" in snippet.code
+    add_router(project.id, "m2", "service:vectors", trained_router)
+    assert models.snippets("m2") == []
+
+
+def add_router(project_id: str, model_id: str, base_model: str, trained_router: Trained) -> None:
+    """Keep the shared router as a model of a project."""
+    from finetune_core.storage import artefacts, database
+    from finetune_core.storage import models as rows
+
+    manifest = {"recipe": "router", "config": {}, "base_model": base_model}
+    with artefacts.publish(rows.folder(project_id, model_id), manifest) as target:
+        recipes.get("router").save(trained_router.model, target)
+    with database.writing() as connection:
+        rows.add(connection, rows.ModelRow(model_id, project_id, "r", "router", "d", model_id, manifest, 1))
