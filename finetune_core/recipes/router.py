@@ -64,7 +64,7 @@ def train(split: Split[Labelled], config: RoutingConfig, run: Run) -> RouterMode
         trained = train_head(split, embedder, config, run)
     elif local is None:
         raise TrainingError(
-            f"The method choices tunes the embedding model, and {config.base_model} is served elsewhere.",
+            f"The method choices tunes the embedding model, and {config.base_model} is no model that lies in a folder.",
             hint="Choose the method head, or a model on this machine.",
         )
     else:
