@@ -42,7 +42,7 @@ def generate_writer(*, key: str) -> dict[str, Any]:
 
 
 def _service(key: str) -> dict[str, Any]:
-    known = {view.provider.name: view for view in providers.listing()}
+    known = {view.provider.name: view for view in providers.listing() if view.provider.kind == "openai"}
     if not known:
         st.info(t("No provider yet. Add one on Settings: its address, its model, and where its key is."))
         st.page_link(

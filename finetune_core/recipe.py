@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from finetune_core.records import Part, Split
+from finetune_core.records import Part, ServiceKind, Split
 
 Columns = Mapping[str, NDArray[np.float64]]
 """Sufficient statistics of a report: name to an array of one value per test example (N,), or one row per example (N, K)."""
@@ -33,6 +33,8 @@ class Service(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def kind(self) -> ServiceKind: ...
     @property
     def base_url(self) -> str: ...
     @property

@@ -139,6 +139,14 @@ class Split(Generic[R_co]):
 MODEL_REFERENCE = "model:"
 """Starts a setting that names another tuned model of the project by its id, where a base model could be named too."""
 
+
+class ServiceKind(StrEnum):
+    """Which interface a model service speaks."""
+
+    OPENAI = "openai"  # OpenAI's, or any that is compatible with it
+    COHERE = "cohere"
+
+
 SERVICE_REFERENCE = "service:"
 """Starts a setting that names a model service of the Settings page, where a base model could be named too."""
 

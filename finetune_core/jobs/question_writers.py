@@ -11,7 +11,7 @@ from finetune_core.errors import CorpusError, ProviderError
 from finetune_core.providers import bundled
 from finetune_core.providers.chat import Reply
 from finetune_core.providers.prices import Prices
-from finetune_core.records import Passage, content_id
+from finetune_core.records import Passage, ServiceKind, content_id
 from finetune_core.storage import database, documents, generations
 from finetune_core.storage import providers as provider_rows
 from finetune_core.storage.providers import Provider
@@ -185,7 +185,12 @@ def gguf_path(params: GenerationParams) -> Path:
 
 def _provider(params: GenerationParams) -> Provider:
     with database.reading() as connection:
-        return provider_rows.get(connection, params.provider)
+        found = provider_rows.get(connection, params.provider)
+    if found.kind is not ServiceKind.OPENAI:
+        raise ProviderError(
+            f"{found.name} reranks or embeds and writes no questions.", hint="Choose an OpenAI-compatible provider."
+        )
+    return found
 
 
 def _identity(provider: Provider) -> str:

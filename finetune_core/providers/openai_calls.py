@@ -1,35 +1,20 @@
 """What every client of an OpenAI-compatible service shares: bounded retries, and errors in the vendor's own words."""
 
-import email.utils
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from finetune_core import settings
 from finetune_core.errors import ProviderError
+from finetune_core.providers import retries
 from finetune_core.providers.chat import Checkpoint, RequestRefusedError, redacted
 
 if TYPE_CHECKING:
     import openai
-    from tenacity import RetryCallState
-
-MAX_ATTEMPTS = 5
-MAX_WAIT_S = 120.0
-"""The longest `Retry-After` that is waited for; a service that asks for more is reported instead."""
-_TICK_S = 0.25
 
 
 def retrying(max_attempts: int, checkpoint: Checkpoint | None) -> Callable[..., Any]:
     """Calls a function with its arguments again while the failure may pass, at most `max_attempts` times in all."""
-    from tenacity import Retrying, retry_if_exception, stop_after_attempt
-
-    return Retrying(
-        stop=stop_after_attempt(max_attempts),
-        wait=pause_s,
-        retry=retry_if_exception(_worth_retrying),
-        sleep=lambda seconds: _sleep(seconds, checkpoint),
-        reraise=True,
-    )
+    return retries.retrying(_worth_retrying, max_attempts, checkpoint)
 
 
 def key_of(base_url: str, model: str, key_variable: str) -> str:
@@ -75,57 +60,17 @@ def explained(
     message = f"{name} answered {status}: {words}"
     if status in (400, 413, 422):
         return RequestRefusedError(message, hint="Check the model's name and the length of what was sent.")
-    return ProviderError(message, hint=_hint(status), retryable=_may_pass(status))
+    return ProviderError(message, hint=_hint(status), retryable=retries.may_pass(status))
 
 
 def _worth_retrying(error: BaseException) -> bool:
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        wait_s = retry_after_s(error)
         # An empty purse answers 429 as well, but no pause fills it.
         spent = isinstance(error.body, dict) and error.body.get("code") == "insufficient_quota"
-        return _may_pass(error.status_code) and not spent and (wait_s is None or wait_s <= MAX_WAIT_S)
+        return retries.may_pass(error.status_code) and not spent and not retries.asks_too_long(error)
     return isinstance(error, openai.APIConnectionError)
-
-
-def _may_pass(status: int) -> bool:
-    """Whether the same request may succeed later."""
-    return status in (408, 409, 429) or status >= 500
-
-
-def pause_s(state: "RetryCallState") -> float:
-    """How long to wait before the next attempt: what the service asks for, else a growing random time."""
-    from tenacity import wait_random_exponential
-
-    error = state.outcome.exception() if state.outcome else None
-    asked_s = retry_after_s(error)
-    return asked_s if asked_s is not None else wait_random_exponential(multiplier=0.5, max=20)(state)
-
-
-def retry_after_s(error: BaseException | None) -> float | None:
-    """Seconds the service asks to wait (RFC 9110, section 10.2.3: a number or a date), or None if it does not say."""
-    headers = getattr(getattr(error, "response", None), "headers", {})
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _sleep(seconds: float, checkpoint: Checkpoint | None) -> None:
-    """Sleep, looking up every quarter of a second whether the wait was given up."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        if checkpoint is not None:
-            checkpoint()
-        time.sleep(min(_TICK_S, left))
 
 
 def _vendor_words(error: "openai.OpenAIError | ValueError") -> str:

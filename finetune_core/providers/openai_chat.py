@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from finetune_core.errors import ProviderError
-from finetune_core.providers import openai_calls
+from finetune_core.providers import openai_calls, retries
 from finetune_core.providers.chat import Checkpoint, Message, Reply, RequestRefusedError, estimated_tokens, redacted
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class OpenAIChat:
     """A chat behind `base_url`.
 
     `key` may be "" for services that ask for none; it never appears in an error. One call is tried at most
-    `max_attempts` times, with growing pauses or those that `Retry-After` asks for (up to `openai_calls.MAX_WAIT_S`), each try for
+    `max_attempts` times, with growing pauses or those that `Retry-After` asks for (up to `retries.MAX_WAIT_S`), each try for
     at most `timeout_s` seconds. Safe to use from several threads.
     """
 
@@ -55,7 +55,7 @@ class OpenAIChat:
         *,
         num_parallel: int = 4,
         timeout_s: float = 60.0,
-        max_attempts: int = openai_calls.MAX_ATTEMPTS,
+        max_attempts: int = retries.MAX_ATTEMPTS,
     ) -> None:
         import openai
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from finetune_core.errors import ProviderError
-from finetune_core.providers import openai_calls
+from finetune_core.providers import openai_calls, retries
 from finetune_core.providers.embedder import Checkpoint, Vectors
 
 BATCH_SIZE = 64  # texts in one request: at 512 tokens each, far below what services take at once
@@ -31,7 +31,7 @@ class OpenAIEmbedder:
         key: str = "",
         *,
         timeout_s: float = 60.0,
-        max_attempts: int = openai_calls.MAX_ATTEMPTS,
+        max_attempts: int = retries.MAX_ATTEMPTS,
     ) -> None:
         self.base_url, self.model, self._key = base_url.rstrip("/"), model, key
         self._timeout_s, self._max_attempts = timeout_s, max_attempts

@@ -1,19 +1,24 @@
-"""What tokens cost: prices come from the person, with the day they were looked up, and never from code."""
+"""What tokens and searches cost: prices come from the person, with the day they were looked up, and never from code."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars for a million tokens, each at least 0 or None where unknown; `on` is the ISO day, "" if never entered."""
+    """US dollars for a million tokens or a thousand searches, each at least 0 or None where unknown.
+
+    A search is one question ranked against up to a hundred passages, which is what rerank services charge for. `on` is
+    the ISO day the prices were looked up, "" if never entered.
+    """
 
     input_usd_per_million: float | None = None
     output_usd_per_million: float | None = None
     on: str = ""
+    usd_per_thousand_searches: float | None = None
 
     @property
     def are_known(self) -> bool:
-        """Whether both prices were entered."""
+        """Whether both prices of tokens were entered."""
         return self.input_usd_per_million is not None and self.output_usd_per_million is not None
 
     def cost_usd(self, input_tokens: int, output_tokens: int) -> float | None:
@@ -22,3 +27,7 @@ class Prices:
             return None
         total = input_tokens * self.input_usd_per_million + output_tokens * self.output_usd_per_million
         return total / 1_000_000
+
+    def searches_cost_usd(self, num_searches: float) -> float | None:
+        """The price of that many searches in dollars, or None where it is unknown."""
+        return None if self.usd_per_thousand_searches is None else num_searches * self.usd_per_thousand_searches / 1000

@@ -2,13 +2,15 @@
 
 from finetune_core.errors import ProviderError
 from finetune_core.providers.adapted_embedder import AdaptedEmbedder
+from finetune_core.providers.cohere_client import open_cohere
+from finetune_core.providers.cohere_embedder import CohereEmbedder
 from finetune_core.providers.embedder import Embedder, LocalEmbedder, own_prefixes
 from finetune_core.providers.openai_calls import key_of
 from finetune_core.providers.openai_embedder import OpenAIEmbedder
 from finetune_core.providers.vector_cache import CachedEmbedder
 from finetune_core.recipe import Run
 from finetune_core.recipes import embedding
-from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE
+from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind
 from finetune_core.training import adapted
 
 OpenedEmbedder = CachedEmbedder | AdaptedEmbedder
@@ -41,6 +43,8 @@ def open_embedder(reference: str, run: Run, max_tokens: int | None = None) -> Op
 
 def _service(name: str, run: Run) -> Embedder:
     service = run.service(name)
+    if service.kind is ServiceKind.COHERE:
+        return CohereEmbedder(open_cohere(service.base_url, service.key_variable), service.model)
     return OpenAIEmbedder(
         service.base_url, service.model, key_of(service.base_url, service.model, service.key_variable)
     )

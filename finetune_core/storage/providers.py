@@ -7,16 +7,18 @@ from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
 from finetune_core.errors import ProviderError
 from finetune_core.providers.prices import Prices
+from finetune_core.records import ServiceKind
 from finetune_core.storage.database import now
 from finetune_core.storage.tables import provider
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An OpenAI-compatible endpoint under a name. `key_variable` is "" where the service asks for no key."""
+    """A model service under a name. `key_variable` is "" where the service asks for no key."""
 
     id: str
     name: str
+    kind: ServiceKind
     base_url: str
     model: str
     key_variable: str
@@ -45,16 +47,25 @@ def get(connection: Connection, name_or_id: str) -> Provider:
 
 
 def save(
-    connection: Connection, provider_id: str, name: str, base_url: str, model: str, key_variable: str, prices: Prices
+    connection: Connection,
+    provider_id: str,
+    name: str,
+    kind: ServiceKind,
+    base_url: str,
+    model: str,
+    key_variable: str,
+    prices: Prices,
 ) -> Provider:
     """Change the provider of that id, or add one if it is ""; return it as stored."""
     values = {
         "name": name,
+        "kind": kind.value,
         "base_url": base_url,
         "model": model,
         "key_variable": key_variable,
         "input_usd_per_million": prices.input_usd_per_million,
         "output_usd_per_million": prices.output_usd_per_million,
+        "usd_per_thousand_searches": prices.usd_per_thousand_searches,
         "prices_on": prices.on,
     }
     if provider_id:
@@ -62,7 +73,7 @@ def save(
     else:
         provider_id = uuid.uuid4().hex[:12]
         connection.execute(insert(provider).values(id=provider_id, created_at=now(), **values))
-    return Provider(provider_id, name, base_url, model, key_variable, prices)
+    return Provider(provider_id, name, kind, base_url, model, key_variable, prices)
 
 
 def remove(connection: Connection, provider_id: str) -> None:
@@ -71,5 +82,5 @@ def remove(connection: Connection, provider_id: str) -> None:
 
 
 def _provider(row: Row[tuple[object, ...]]) -> Provider:
-    prices = Prices(row.input_usd_per_million, row.output_usd_per_million, row.prices_on)
-    return Provider(row.id, row.name, row.base_url, row.model, row.key_variable, prices)
+    prices = Prices(row.input_usd_per_million, row.output_usd_per_million, row.prices_on, row.usd_per_thousand_searches)
+    return Provider(row.id, row.name, ServiceKind(row.kind), row.base_url, row.model, row.key_variable, prices)

@@ -226,11 +226,13 @@ provider = Table(
     metadata,
     Column("id", String(16), primary_key=True),
     Column("name", String(120), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # openai (and all that is compatible) | cohere
     Column("base_url", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("key_variable", Text, nullable=False),  # the name of the environment variable, never its value
     Column("input_usd_per_million", Float),
     Column("output_usd_per_million", Float),
+    Column("usd_per_thousand_searches", Float),
     Column("prices_on", String(10), nullable=False, default=""),  # the day the person looked the prices up, ISO 8601
     Column("created_at", Float, nullable=False),
 )

@@ -2,23 +2,31 @@
 
 import datetime
 import re
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from finetune_core import settings
 from finetune_core.errors import ProviderError
+from finetune_core.providers.cohere_client import open_cohere
+from finetune_core.providers.cohere_embedder import CohereEmbedder
+from finetune_core.providers.cohere_reranker import CohereReranker
 from finetune_core.providers.openai_chat import open_chat
 from finetune_core.providers.prices import Prices
+from finetune_core.records import ServiceKind
 from finetune_core.storage import database, generations
 from finetune_core.storage import providers as rows
-from finetune_core.storage.generations import ProviderSpend
+from finetune_core.storage.generations import ProviderSpend, Spend
 from finetune_core.storage.providers import Provider
 
-__all__ = ["Prices", "Provider", "ProviderSpend"]
+__all__ = ["Prices", "Provider", "ProviderSpend", "ServiceKind"]
 
 TEST_TIMEOUT_S = 20.0
 MAX_NAME = 120
+PROBE_QUESTION = "What is the capital of France?"
+PROBE_PASSAGES = ("Paris is the capital of France.", "Bread is baked from flour and water.")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _LOOKS_LIKE_KEY = re.compile(r"^(sk-|gsk_|pk-|key-)|^(?=.*[a-z])(?=.*\d)[A-Za-z0-9_\-.]{20,}$")
 
@@ -34,7 +42,7 @@ class ProviderView:
 
 @dataclass(frozen=True, slots=True)
 class ProbeOutcome:
-    """What a provider answered to a test: `answer` in its own words, the seconds it took and the tokens."""
+    """What a provider answered to a test: `answer` in its own words or numbers, the seconds it took and the tokens."""
 
     answer: str
     seconds: float
@@ -66,12 +74,14 @@ def save(
     base_url: str,
     model: str,
     key_variable: str = "",
+    kind: str = ServiceKind.OPENAI,
     input_usd_per_million: float | None = None,
     output_usd_per_million: float | None = None,
+    usd_per_thousand_searches: float | None = None,
     prices_on: str = "",
     provider_id: str = "",
 ) -> Provider:
-    """Add a provider, or change the one of `provider_id`.
+    """Add a provider, or change the one of `provider_id`. `kind` is "openai" or "cohere": the interface it speaks.
 
     `prices_on` is the ISO day the prices were looked up, today if "" and a price is given. Raises ProviderError that
     names the field that cannot be right.
@@ -79,12 +89,14 @@ def save(
     name, base_url, model = " ".join(name.split()), base_url.strip().rstrip("/"), model.strip()
     key_variable = key_variable.strip()
     _check(name, base_url, model, key_variable)
-    prices = _prices(input_usd_per_million, output_usd_per_million, prices_on)
+    if kind not in list(ServiceKind):
+        raise ProviderError(f"The kind {kind!r} is not known.", hint=f"Choose one of: {', '.join(ServiceKind)}.")
+    prices = _prices(input_usd_per_million, output_usd_per_million, usd_per_thousand_searches, prices_on)
     with database.writing() as connection:
         taken = rows.find(connection, name)
         if taken is not None and taken.id != provider_id:
             raise ProviderError(f"A provider is called {name!r} already.", hint="Choose another name.")
-        return rows.save(connection, provider_id, name, base_url, model, key_variable, prices)
+        return rows.save(connection, provider_id, name, ServiceKind(kind), base_url, model, key_variable, prices)
 
 
 def delete(provider_id: str) -> None:
@@ -95,20 +107,38 @@ def delete(provider_id: str) -> None:
 
 def probe(name_or_id: str) -> ProbeOutcome:
     """Ask the provider for one short answer. Raises ProviderError in the vendor's words if it does not give one."""
-    view = get(name_or_id)
+    provider = get(name_or_id).provider
     started = time.monotonic()
-    provider = view.provider
+    text, paid = _probe_cohere(provider) if provider.kind is ServiceKind.COHERE else _probe_chat(provider)
+    with database.writing() as connection:
+        generations.add_spend(connection, None, None, provider.name, paid)
+    return ProbeOutcome(text, time.monotonic() - started, paid.input_tokens, paid.output_tokens)
+
+
+def _probe_chat(provider: Provider) -> tuple[str, Spend]:
     chat = open_chat(provider.base_url, provider.model, provider.key_variable, timeout_s=TEST_TIMEOUT_S, max_attempts=1)
     try:
         reply = chat.complete([{"role": "user", "content": "Answer with one word: ready"}], max_tokens=64)
     finally:
         chat.close()
-    paid = generations.Spend(
-        reply.input_tokens, reply.output_tokens, view.provider.prices.cost_usd(reply.input_tokens, reply.output_tokens)
-    )
-    with database.writing() as connection:
-        generations.add_spend(connection, None, None, view.provider.name, paid)
-    return ProbeOutcome(reply.text.strip(), time.monotonic() - started, reply.input_tokens, reply.output_tokens)
+    cost = provider.prices.cost_usd(reply.input_tokens, reply.output_tokens)
+    return reply.text.strip(), Spend(reply.input_tokens, reply.output_tokens, cost)
+
+
+def _probe_cohere(provider: Provider) -> tuple[str, Spend]:
+    """Two passages ranked, or a text embedded by a model whose name says that it embeds."""
+    client = open_cohere(provider.base_url, provider.key_variable, timeout_s=TEST_TIMEOUT_S, max_attempts=1)
+    try:
+        if "embed" in provider.model:
+            vectors = CohereEmbedder(client, provider.model).encode_queries([PROBE_PASSAGES[0]])
+            return f"A vector of {vectors.shape[1]:,} numbers.", Spend()
+        with tempfile.TemporaryDirectory() as unkept:
+            reranker = CohereReranker(client, provider.model, Path(unkept))
+            scores = reranker.score(PROBE_QUESTION, PROBE_PASSAGES)
+        said = "\n".join(f"{score:.3f}  {passage}" for score, passage in zip(scores, PROBE_PASSAGES, strict=True))
+        return said, Spend(cost_usd=provider.prices.searches_cost_usd(reranker.num_searches))
+    finally:
+        client.close()
 
 
 def spent() -> list[ProviderSpend]:
@@ -146,16 +176,17 @@ def _check(name: str, base_url: str, model: str, key_variable: str) -> None:
         )
 
 
-def _prices(input_usd: float | None, output_usd: float | None, on: str) -> Prices:
-    for price in (input_usd, output_usd):
+def _prices(input_usd: float | None, output_usd: float | None, searches_usd: float | None, on: str) -> Prices:
+    for price in (input_usd, output_usd, searches_usd):
         if price is not None and not 0 <= price <= 1_000_000:
             raise ProviderError(
-                f"A price of {price} dollars is not possible.", hint="Give dollars for a million tokens."
+                f"A price of {price} dollars is not possible.",
+                hint="Give dollars for a million tokens, or for a thousand searches.",
             )
-    if input_usd is None and output_usd is None:
+    if input_usd is None and output_usd is None and searches_usd is None:
         return Prices()
     try:
         day = datetime.date.fromisoformat(on) if on else datetime.date.today()
     except ValueError as error:
         raise ProviderError(f"{on!r} is not a day.", hint="Write it as 2026-11-22.") from error
-    return Prices(input_usd, output_usd, day.isoformat())
+    return Prices(input_usd, output_usd, day.isoformat(), searches_usd)

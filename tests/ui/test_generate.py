@@ -64,7 +64,7 @@ def test_a_missing_key_shows_the_line_to_add(open_page: OpenPage) -> None:
 
 def test_settings_adds_tests_and_deletes_a_provider(open_page: OpenPage) -> None:
     app = open_page("settings")
-    for name, value in (("name", "Mine"), ("model", "m"), ("base_url", "http://127.0.0.1:9/v1")):
+    for name, value in (("name", "Mine"), ("model", "m"), ("openai_base_url", "http://127.0.0.1:9/v1")):
         app.text_input(key=f"Providers_new_{name}").set_value(value)
     (submit,) = [button for button in app.main.button if button.label == "Save"]
     submit.click().run()

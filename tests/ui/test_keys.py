@@ -3,7 +3,7 @@
 import pytest
 
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.providers import openai_calls
+from finetune_core.providers import retries
 from finetune_core.storage import database
 from finetune_core.workspace import generation, jobs
 from tests.generation_fixtures import corpus, provider
@@ -15,7 +15,7 @@ from tests.vendors.server import KEY
 def test_a_key_that_was_used_is_nowhere(
     open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(openai_calls, "pause_s", lambda state: 0.0)
+    monkeypatch.setattr(retries, "pause_s", lambda state: 0.0)
     project_id = corpus()
     with serving_chat() as vendor:
         provider(vendor, monkeypatch)

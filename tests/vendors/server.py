@@ -1,9 +1,11 @@
 """A vendor's service on loopback: it answers as scripted, and checks every request and reply against the vendor's OpenAPI.
 
 A request that the official description does not allow is answered 400 and kept in `violations`, so a test that forgets to
-look still fails. Endpoints are added with `Vendor.on(method, path, request_schema, reply_schema, answer)`.
+look still fails. Endpoints are added with `Vendor.on(method, path, request_schema, reply_schema, answer)`, or, where the
+description writes its schemas into the paths, with `Vendor.on_path(method, path, answer)`.
 """
 
+import email
 import functools
 import json
 import re
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 KEY = "sk-loopback-3f9a1c77d2b84e55"
 
@@ -38,13 +41,17 @@ class Seen:
     body: dict[str, Any]
     authorization: str
     at: float
+    method: str = "POST"
+    values: dict[str, str] = field(default_factory=dict)  # of the path's {names} and of the query
+    files: dict[str, bytes] = field(default_factory=dict)  # of a multipart body
 
 
 @dataclass(frozen=True)
 class _Endpoint:
     request_schema: str | None
     reply_schema: str | None
-    answer: Callable[[dict[str, Any]], dict[str, Any]]
+    answer: Callable[[Seen], dict[str, Any]]
+    parameters: tuple[dict[str, Any], ...] = ()
 
 
 @functools.cache
@@ -64,7 +71,13 @@ def _validator(vendor: str, schema: str) -> Any:
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT202012
 
-    needed = {"components": {"schemas": _with_references(official(vendor)["components"]["schemas"], schema)}}
+    schemas = official(vendor)["components"]["schemas"]
+    if schema.startswith("#/"):
+        asked: Any = official(vendor)
+        for step in schema.removeprefix("#/").split("/"):
+            asked = asked[step.replace("~1", "/").replace("~0", "~")]
+        schemas, schema = {**schemas, "asked": asked}, "asked"
+    needed = {"components": {"schemas": _with_references(schemas, schema)}}
     resource = Resource.from_contents(needed, default_specification=DRAFT202012)
     registry = Registry().with_resource("urn:vendor", resource)
     return Draft202012Validator({"$ref": f"urn:vendor#/components/schemas/{schema}"}, registry=registry)
@@ -77,7 +90,7 @@ def _with_references(schemas: dict[str, Any], name: str) -> dict[str, Any]:
     while waiting:
         if (current := waiting.pop()) not in found:
             found[current] = schemas[current]
-            waiting += re.findall(r'"#/components/schemas/([^"/]+)', json.dumps(schemas[current]))
+            waiting += re.findall(r'"#/components/schemas/([^"/]+)', json.dumps(schemas[current], default=str))
     return found
 
 
@@ -86,6 +99,7 @@ class Vendor:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._prefix = "" if name == "cohere" else "/v1"
         self.faults: deque[Fault | None] = deque()
         self.requests: list[Seen] = []
         self.violations: list[str] = []
@@ -101,8 +115,8 @@ class Vendor:
 
     @property
     def url(self) -> str:
-        """The base URL, without a trailing slash."""
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+        """The base URL, without a trailing slash; with "/v1" for a vendor whose base URL has it."""
+        return f"http://127.0.0.1:{self._server.server_port}{self._prefix}"
 
     def on(
         self,
@@ -113,7 +127,19 @@ class Vendor:
         answer: Callable[[dict[str, Any]], dict[str, Any]],
     ) -> None:
         """Serve `path` (below the base URL); schemas are names under `#/components/schemas`, None for no check."""
-        self._endpoints[method, path] = _Endpoint(request_schema, reply_schema, answer)
+        self._endpoints[method, path] = _Endpoint(request_schema, reply_schema, lambda seen: answer(seen.body))
+
+    def on_path(self, method: str, path: str, answer: Callable[[Seen], dict[str, Any]]) -> None:
+        """Serve the path as the vendor's description has it, {names} and all; its own schemas are the checks."""
+        operation = official(self.name)["paths"][path][method.lower()]
+        at = f"#/paths/{path.replace('/', '~1')}/{method.lower()}"
+        body = "application/json" in operation.get("requestBody", {}).get("content", {})
+        self._endpoints[method, path] = _Endpoint(
+            f"{at}/requestBody/content/application~1json/schema" if body else None,
+            f"{at}/responses/200/content/application~1json/schema",
+            answer,
+            tuple(one for one in operation.get("parameters", []) if one.get("in") == "query"),
+        )
 
     def close(self) -> None:
         """Stop serving; a hanging reply is let go."""
@@ -135,6 +161,9 @@ class Vendor:
             def do_POST(self) -> None:
                 vendor._serve(self, "POST")
 
+            def do_DELETE(self) -> None:
+                vendor._serve(self, "DELETE")
+
         return Handler
 
     def _serve(self, handler: BaseHTTPRequestHandler, method: str) -> None:
@@ -152,9 +181,12 @@ class Vendor:
                 self._at_once -= 1
 
     def _answer(self, handler: BaseHTTPRequestHandler, method: str, raw: bytes, fault: Fault | None) -> None:
-        path = handler.path.removeprefix("/v1")
-        body = json.loads(raw) if raw else {}
-        seen = Seen(path, body, handler.headers.get("authorization", ""), time.monotonic())
+        path, _, query = handler.path.removeprefix(self._prefix).partition("?")
+        endpoint, values = self._find(method, path)
+        body, files = _parsed(raw, handler.headers.get("content-type", ""))
+        authorization = handler.headers.get("authorization", "")
+        values |= dict(parse_qsl(query))
+        seen = Seen(path, body, authorization, time.monotonic(), method, values, files)
         with self._lock:
             self.requests.append(seen)
         if fault is not None and fault.hang_s:
@@ -162,22 +194,35 @@ class Vendor:
         if fault is not None and (fault.status != 200 or fault.body or fault.cut):
             _send(handler, fault.status, fault.body.encode(), fault.headers, cut=fault.cut)
             return
-        endpoint = self._endpoints.get((method, path))
         if endpoint is None:
-            _send(handler, 404, json.dumps({"error": {"message": f"no such path {path}"}}).encode())
+            _send(handler, 404, self._error(f"no such path {path}"))
             return
         if seen.authorization != f"Bearer {KEY}":
             words = f"Incorrect API key provided: {seen.authorization.removeprefix('Bearer ')}."
-            _send(handler, 401, json.dumps({"error": {"message": words, "code": "invalid_api_key"}}).encode())
+            _send(handler, 401, self._error(words, "invalid_api_key"))
             return
-        if problem := self._problem(endpoint.request_schema, body):
+        if problem := self._problem(endpoint.request_schema, body) or _query_problem(endpoint.parameters, values):
             self.violations.append(f"request: {problem}")
-            _send(handler, 400, json.dumps({"error": {"message": problem}}).encode())
+            _send(handler, 400, self._error(problem))
             return
-        reply = endpoint.answer(body)
+        reply = endpoint.answer(seen)
+        if isinstance(reply, Fault):
+            _send(handler, reply.status, reply.body.encode(), reply.headers)
+            return
         if problem := self._problem(endpoint.reply_schema, reply):
             self.violations.append(f"reply: {problem}")
         _send(handler, 200, json.dumps(reply).encode())
+
+    def _find(self, method: str, path: str) -> tuple[_Endpoint | None, dict[str, str]]:
+        for (known, template), endpoint in self._endpoints.items():
+            pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(template))
+            if known == method and (found := re.fullmatch(pattern, path)):
+                return endpoint, found.groupdict()
+        return None, {}
+
+    def _error(self, words: str, code: str = "") -> bytes:
+        body = {"message": words} if self.name == "cohere" else {"error": {"message": words, "code": code or None}}
+        return json.dumps(body).encode()
 
     def _problem(self, schema: str | None, value: Any) -> str:
         if schema is None:
@@ -186,6 +231,23 @@ class Vendor:
 
         error = best_match(_validator(self.name, schema).iter_errors(value))
         return f"{error.json_path}: {error.message[:300]}" if error else ""
+
+
+def _parsed(raw: bytes, content_type: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The JSON body and the files of a multipart one; either is empty."""
+    if not content_type.startswith("multipart/"):
+        return (json.loads(raw) if raw else {}), {}
+    message = email.message_from_bytes(b"content-type: " + content_type.encode() + b"\r\n\r\n" + raw)
+    parts = message.get_payload()
+    assert isinstance(parts, list)
+    return {}, {
+        str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) for part in parts
+    }
+
+
+def _query_problem(parameters: tuple[dict[str, Any], ...], values: dict[str, str]) -> str:
+    missing = [one["name"] for one in parameters if one.get("required") and one["name"] not in values]
+    return f"the query lacks {', '.join(missing)}" if missing else ""
 
 
 def _send(

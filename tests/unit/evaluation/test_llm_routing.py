@@ -12,7 +12,7 @@ from finetune_core.errors import ProviderError
 from finetune_core.evaluation.llm_routing import LlmRouter
 from finetune_core.evaluation.routing import evaluate_routing
 from finetune_core.providers.prices import Prices
-from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, Passage, SplitName
+from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, Passage, ServiceKind, SplitName
 from finetune_core.storage.providers import Provider
 from tests.training_fixtures import RecordedRun
 from tests.vendors.openai_chat import serving_chat
@@ -49,7 +49,15 @@ PRICES = Prices(1.0, 2.0, "2026-11-01")
 
 
 def provider(url: str, prices: Prices = PRICES) -> Provider:
-    return Provider(id="p", name="big", base_url=url, model="gpt", key_variable="LOOPBACK_KEY", prices=prices)
+    return Provider(
+        id="p",
+        name="big",
+        kind=ServiceKind.OPENAI,
+        base_url=url,
+        model="gpt",
+        key_variable="LOOPBACK_KEY",
+        prices=prices,
+    )
 
 
 def test_it_chooses_refuses_and_says_what_it_costs(run: RecordedRun) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from finetune_core.errors import ProviderError
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.providers import openai_calls
+from finetune_core.providers import retries
 from finetune_core.storage import database, generations, pairs, tables
 from finetune_core.storage.pairs import PairFilter, PairState
 from finetune_core.workspace import generation, jobs
@@ -34,7 +34,7 @@ def vendor() -> Iterator[Vendor]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_calls, "pause_s", lambda state: 0.0)
+    monkeypatch.setattr(retries, "pause_s", lambda state: 0.0)
     monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from finetune_core.errors import ProviderError
-from finetune_core.providers import openai_calls
+from finetune_core.providers import retries
 from finetune_core.providers.chat import RequestRefusedError, redacted
 from finetune_core.providers.openai_chat import Dialect, OpenAIChat, open_chat
 from tests.vendors.openai_chat import completion, serving_chat
@@ -32,7 +32,7 @@ def chat_with(vendor: Vendor, key: str = KEY, **options: float) -> OpenAIChat:
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "real_pauses" not in request.keywords:
-        monkeypatch.setattr(openai_calls, "pause_s", lambda state: 0.0)
+        monkeypatch.setattr(retries, "pause_s", lambda state: 0.0)
 
 
 def test_sends_an_official_request_and_counts_tokens(vendor: Vendor) -> None:
@@ -72,12 +72,10 @@ def test_a_refused_key_comes_in_the_vendors_words_without_the_key(vendor: Vendor
 def test_waits_as_long_as_retry_after_says(vendor: Vendor) -> None:
     vendor.faults.append(Fault(429, '{"error": {"message": "slow down"}}', {"retry-after": "0.6"}))
     chat = OpenAIChat(vendor.url, "gpt-test", KEY, timeout_s=60)
-    openai_chat_pause = openai_calls.retry_after_s
+    openai_chat_pause = retries.retry_after_s
     assert openai_chat_pause(None) is None
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            openai_calls, "pause_s", lambda state: openai_calls.retry_after_s(state.outcome.exception()) or 0.0
-        )
+        patched.setattr(retries, "pause_s", lambda state: retries.retry_after_s(state.outcome.exception()) or 0.0)
         assert chat.complete(ASK).text == '{"a": "hello"}'
     first, second = vendor.requests
     assert second.at - first.at >= 0.6
@@ -90,11 +88,11 @@ def test_retry_after_is_read_as_a_number_or_a_date() -> None:
             self.response = self
             self.headers = {} if value is None else {"retry-after": value}
 
-    assert openai_calls.retry_after_s(Answer("12")) == 12.0
-    assert openai_calls.retry_after_s(Answer(None)) is None
-    assert openai_calls.retry_after_s(Answer("soon")) is None
+    assert retries.retry_after_s(Answer("12")) == 12.0
+    assert retries.retry_after_s(Answer(None)) is None
+    assert retries.retry_after_s(Answer("soon")) is None
     at = email.utils.formatdate(time.time() + 30, usegmt=True)
-    assert 28 <= openai_calls.retry_after_s(Answer(at)) <= 30
+    assert 28 <= retries.retry_after_s(Answer(at)) <= 30
 
 
 def test_a_pause_of_an_hour_is_reported_instead_of_slept(vendor: Vendor) -> None:
@@ -212,7 +210,7 @@ def test_a_wait_can_be_given_up(vendor: Vendor) -> None:
             raise GivenUpError
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(openai_calls, "pause_s", lambda state: 60.0)
+        patched.setattr(retries, "pause_s", lambda state: 60.0)
         threading.Timer(0.3, stop.set).start()
         started = time.monotonic()
         with pytest.raises(GivenUpError):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from finetune_core.errors import ProviderError
-from finetune_core.providers import openai_calls
+from finetune_core.providers import retries
 from finetune_core.providers.openai_embedder import BATCH_SIZE, OpenAIEmbedder
 from finetune_core.recipes._embedders import open_embedder
+from finetune_core.records import ServiceKind
 from tests.training_fixtures import RecordedRun
 from tests.vendors.openai_embeddings import NUM_DIMENSIONS, serving_embeddings, vector_of
 from tests.vendors.server import KEY, Fault, Vendor
@@ -22,6 +23,7 @@ class Endpoint:
     base_url: str
     model: str
     key_variable: str
+    kind: ServiceKind = ServiceKind.OPENAI
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def vendor() -> Iterator[Vendor]:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_calls, "pause_s", lambda state: 0.0)
+    monkeypatch.setattr(retries, "pause_s", lambda state: 0.0)
 
 
 def test_vectors_come_in_order_in_batches_and_of_unit_length(vendor: Vendor) -> None:

@@ -8,6 +8,7 @@ import pytest
 from finetune_core.errors import ProviderError
 from finetune_core.storage import database
 from finetune_core.workspace import providers
+from tests.vendors.cohere import STOCK, serving_cohere
 from tests.vendors.openai_chat import serving_chat
 from tests.vendors.server import KEY, Vendor
 
@@ -96,3 +97,25 @@ def test_a_probe_answers_and_is_counted(vendor: Vendor, monkeypatch: pytest.Monk
     monkeypatch.setenv("MINE_API_KEY", "sk-not-the-right-one-1234")
     with pytest.raises(ProviderError, match=r"401.*\[key\]"):
         providers.probe("Mine")
+
+
+@pytest.mark.parametrize(
+    ("model", "says", "cost"),
+    [(STOCK, "0.100  Paris is the capital of France.", 0.002), ("embed-v4.0", "A vector of 8 numbers.", None)],
+)
+def test_a_probe_of_cohere_ranks_or_embeds(
+    model: str, says: str, cost: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINE_API_KEY", KEY)
+    with serving_cohere() as (cohere, _):
+        providers.save(**GOOD | {"base_url": cohere.url, "model": model}, kind="cohere", usd_per_thousand_searches=2.0)
+        assert says in providers.probe("Mine").answer
+    (spent,) = providers.spent()
+    assert spent.spend.cost_usd == cost
+    assert providers.get("Mine").provider.kind == "cohere"
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ProviderError, match="'bedrock' is not known") as caught:
+        providers.save(**GOOD, kind="bedrock")
+    assert "openai, cohere" in caught.value.hint
