@@ -135,17 +135,17 @@ def train_choices(
     base_threshold, base_value = _judge_base(held, DescriptionRouter("base", base), config, run)
     trained = train_embedder(_as_pairs(split), settings, run)
     tuned = DescriptionRouter("tuned", open_tuned(trained.folder))
-    # On the queries it learned from, a model is surer than on others: without validation no threshold can be trusted.
+    # On queries it learned from, a model is surer than on others: without validation neither router has a threshold.
+    if not held.is_validation:
+        facts = {**trained.facts, **_facts(split, held, taught), "base_validation": None, "held_out": "none"}
+        return TrainedRouter(NEVER, NEVER, _majority(split.train), folder=trained.folder, facts=facts)
     routes = _undisturbed(lambda: tuned.route([example.query for example in held.examples], split.train.corpus, run))
     threshold, value = held.judge(routes, config.kept_in_scope)
     facts = {**trained.facts, "ndcg": trained.facts["best_validation"], **_facts(split, held, taught)}
-    facts |= {"base_validation": base_value, "best_validation": value if held.is_validation else None}
+    facts |= {"base_validation": base_value, "best_validation": value}
     _undisturbed(lambda: run.log(trained.facts["best_step"], **{VALIDATION_METRIC: value}))
-    run.remember(base_validation=base_value, best_validation=facts["best_validation"])
-    return TrainedRouter(
-        threshold if held.is_validation else NEVER, base_threshold, _majority(split.train), folder=trained.folder,
-        facts=facts,
-    )  # fmt: skip
+    run.remember(base_validation=base_value, best_validation=value)
+    return TrainedRouter(threshold, base_threshold, _majority(split.train), folder=trained.folder, facts=facts)
 
 
 @dataclass(frozen=True)

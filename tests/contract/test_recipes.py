@@ -123,9 +123,11 @@ def test_saving_and_loading_gives_an_equal_report(name: str, shared: Trained, tm
     before = _scores(name, shared.config, shared.model, shared.split, shared.run)
     fresh = RecordedRun(tmp_path)  # a cache of its own: the loaded weights have to do the work
     after = _scores(name, shared.config, loaded, shared.split, fresh)
-    assert {key: report.details for key, report in after.items()} == {
-        key: report.details for key, report in before.items()
-    }
+    assert after.keys() == before.keys()
+    for key, report in before.items():
+        for one, other in zip(report.details, after[key].details, strict=True):
+            # A vector's last digits depend on the texts it was encoded with; nothing else may differ.
+            assert other == {**one, "scores": pytest.approx(one["scores"], abs=1e-4)}, key
     assert {path.suffix for path in (tmp_path / "saved").rglob("*") if path.is_file()} <= {
         ".json",
         ".safetensors",

@@ -177,3 +177,14 @@ def test_an_answer_comes_with_every_choice(trained_router: Trained) -> None:
     found = recipe.answer(system, "zorble?", trained_router.config, **asked)
     assert (found.decision, found.ranked[0].name, len(found.ranked)) == ("c3", "tyres", 8)
     assert recipe.answer(system, "How deep is the sea?", trained_router.config, **asked).is_out_of_scope
+
+
+def test_tuned_on_everything_there_is_neither_router_has_a_threshold(trained_router: Trained, tmp_path: Path) -> None:
+    split = replace(trained_router.split, validation=Part(SplitName.VALIDATION, (), trained_router.split.train.corpus))
+    recipe = recipes.get("router")
+    config = recipe.config(**TINY_ROUTING_CONFIG | {"method": "choices", "epochs": 1})
+    model = recipe.train(split, config, run_in(trained_router, tmp_path))
+    assert (model.file.threshold, model.base_threshold, model.facts["held_out"]) == (NEVER, NEVER, "none")
+    recipe.save(model, tmp_path / "saved")
+    loaded = recipe.load(tmp_path / "saved", trained_router.run)
+    assert (loaded.file.threshold, loaded.base_threshold) == (NEVER, NEVER)

@@ -1,0 +1,56 @@
+"""A router through the jobs: trained, compared with another one, taken away."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from finetune_core.evaluation.router_files import RouterFile
+from finetune_core.jobs import supervisor
+from finetune_core.jobs.states import JobState
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.storage import artefacts, database, datasets
+from finetune_core.storage.datasets import DatasetRow
+from finetune_core.workspace import classes, comparisons, jobs, models, projects
+from tests.training_fixtures import TINY_ROUTING_CONFIG, Trained, tiny_routing_split
+
+
+@pytest.fixture
+def project_id(monkeypatch: pytest.MonkeyPatch, trained_router: Trained) -> str:
+    """A project with a dataset version of labelled queries."""
+    monkeypatch.setattr(supervisor, "ensure_worker", lambda: None)
+    project, split = projects.create("Desk"), tiny_routing_split()
+    nothing = replace(split.test, examples=())
+    manifest = {"name": "v1", "hash": "d"}
+    with artefacts.publish(datasets.folder(project.id, "d"), manifest) as folder:
+        manifest["corpora"] = datasets.write_split(
+            folder, replace(split, train=nothing, validation=nothing, test=nothing)
+        )
+    with database.writing() as connection:
+        datasets.add(connection, project.id, DatasetRow("d", "v1", manifest, database.now()))
+    monkeypatch.setattr(datasets, "load_split", lambda *_: split)
+    return project.id
+
+
+def test_routers_are_trained_compared_and_taken_away(project_id: str, tmp_path: Path) -> None:
+    for name, strengths in (("first", [100.0]), ("second", [0.000001])):
+        config = TINY_ROUTING_CONFIG | {"strengths": strengths}
+        params = {"dataset_id": "d", "recipe": "router", "name": name, "config": config}
+        jobs.submit(project_id, "train", params, start=False)
+    run_queued_here()
+    launched = comparisons.launch(project_id, "v1", ["first", "second"])
+    jobs.submit(project_id, "export", {"model_id": models.by_name(project_id, "first").id, "to": str(tmp_path / "out")})
+    run_queued_here()
+    assert {(job.kind, job.state) for job in jobs.listing(project_id)} == {
+        ("train", JobState.DONE), ("compare", JobState.DONE), ("export", JobState.DONE),
+    }  # fmt: skip
+    view = comparisons.get(project_id, launched.comparison_id)
+    assert [system["name"] for system in view.result["systems"]][:1] == ["majority class"]
+    bases = [system for system in view.result["systems"] if system["role"] == "base"]
+    assert len(bases) == 1  # the threshold of the untuned router is the same for both, so its row is
+    by_name = {system["name"]: system for system in view.result["systems"]}
+    assert by_name["first"]["metrics"]["macro_f1"]["value"] > by_name["base"]["metrics"]["macro_f1"]["value"]
+    assert classes.summary(view, by_name["first"]["key"])["classes"][0]["name"] == "roses"
+    assert {"true", "predicted", "rank"} <= comparisons.rows(view)[0].keys()
+    assert len(RouterFile.read(tmp_path / "out").labels) == 8
+    assert (tmp_path / "out" / "embedder" / "model.safetensors").is_file()
