@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from components.charts import colour, show_chart
-from components.text import t
+from components.text import plain, t
 from finetune_core.workspace import classes
 from finetune_core.workspace.comparisons import ComparisonView
 
@@ -41,6 +41,22 @@ def compare_confusion(view: ComparisonView, system: str, *, key: str) -> None:
             _matrix(after, shown), key=f"{key}_matrix", height=_height(after),
             alt=t("True choice against chosen choice, with the number of queries in each cell."),
         )  # fmt: skip
+    for asked in (each for each in view.result["systems"] if each["facts"].get("num_asked")):
+        st.caption(_of_language_model(asked, view.result["num_questions"]))
+
+
+def _of_language_model(system: dict[str, Any], num_questions: int) -> str:
+    facts, accuracy = system["facts"], system["metrics"]["accuracy"]["value"]
+    cost = facts.get("cost_usd_per_query")
+    price = t("Its prices are not entered on Settings.")
+    if cost is not None:
+        price = t("1,000 such queries cost US\\${usd}.", usd=f"{1000 * cost:,.2f}")
+    told = t(
+        "{name}: accuracy {accuracy} on the {num} of {total} queries it was asked, {ms} ms a query.",
+        name=plain(system["name"]), num=f"{facts['num_asked']:,}", total=f"{num_questions:,}",
+        accuracy="–" if accuracy is None else f"{accuracy:.3f}", ms=f"{facts['latency_ms']:,.0f}",
+    )  # fmt: skip
+    return f"{told} {price}"
 
 
 def _name(each: dict[str, Any]) -> str:

@@ -35,13 +35,24 @@ def _all(view: ComparisonView, system: str) -> None:
     )
     base = view.system(view.difference(system)["against"])
     if "latency_ms" in base["facts"]:
-        st.caption(
-            t(
-                "Searching took {before} ms a question with the base and {after} ms with the tuned model, encoding apart.",
-                before=f"{base['facts']['latency_ms']:.1f}",
-                after=f"{view.system(system)['facts']['latency_ms']:.1f}",
+        times = {
+            name: f"{each['facts']['latency_ms']:.1f}"
+            for name, each in (("before", base), ("after", view.system(system)))
+        }
+        if base["facts"].get("is_encoding_timed"):
+            st.caption(
+                t(
+                    "A query took {before} ms with the base and {after} ms with the tuned model, encoding included.",
+                    **times,
+                )
             )
-        )
+        else:
+            st.caption(
+                t(
+                    "Searching took {before} ms a question with the base and {after} ms with the tuned model, encoding apart.",
+                    **times,
+                )
+            )
     for line in _notes(view, system):
         st.caption(line)
 

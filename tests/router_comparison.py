@@ -10,7 +10,7 @@ from finetune_core.storage.datasets import DatasetRow
 from finetune_core.wording import metric_title
 from tests.training_fixtures import Trained
 
-ROLES = {"majority": "floor", "base": "base", "tuned": "tuned"}
+ROLES = {"majority": "floor", "llm": "floor", "base": "base", "tuned": "tuned"}
 
 
 def add_router_comparison(project_id: str, routed: Trained, identity: str = "routed") -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from finetune_core.errors import ProviderError
 from finetune_core.evaluation.routing import NEVER, Routes
 from finetune_core.providers.chat import Chat, RequestRefusedError
 from finetune_core.recipe import Run, Service
-from finetune_core.records import Corpus, content_id
+from finetune_core.records import Corpus, ServiceKind, content_id
 
 PROMPT = Path(__file__).parent / "prompts" / "route.v1.jinja"
 MAX_TOKENS = 256
@@ -37,11 +38,16 @@ class LlmRouter:
     def route(self, queries: Sequence[str], choices: Corpus, run: Run) -> Routes:
         """Score 1 for the chosen choice and none for the others. Facts: `num_asked`, tokens, cost and `latency_ms`.
 
-        Raises ProviderError if there is no such service, or it does not answer.
+        Raises ProviderError if there is no such service, or it is of another kind or does not answer.
         """
         from finetune_core.providers.openai_chat import open_chat
 
         service = run.service(self.service)
+        if service.kind is not ServiceKind.OPENAI:
+            raise ProviderError(
+                f"{service.name} reranks or embeds and answers no questions.",
+                hint="Name an OpenAI-compatible provider.",
+            )
         started = time.perf_counter()
         scores_QC = np.full((len(queries), len(choices)), np.nan)
         chosen = np.random.default_rng(self.seed).permutation(len(queries))[: self.max_queries]
