@@ -122,6 +122,7 @@ class Recipe:
     - `answer(system, input, config)` serves the Playground.
     - `save(model, path)`, `load(path, run) -> model`; `exports`: name to a function (artefact folder, target folder).
     - `extras`: packages it needs beyond the core, as pip names.
+    - `notice`: what a person has to know before a run is started, "" for nothing; `alternative`: the recipe to take instead.
     """
 
     name: str
@@ -140,3 +141,5 @@ class Recipe:
     load: Callable[[Path, Run], Any]
     exports: Mapping[str, Callable[[Path, Path], None]]
     extras: Sequence[str] = ()
+    notice: str = ""
+    alternative: str = ""

@@ -34,14 +34,21 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "embedding_adapter": TINY_ADAPTER_CONFIG,
     "router": TINY_ROUTING_CONFIG,
 }
-SHARED = {"embedding": "trained", "embedding_adapter": "trained_adapter", "router": "trained_router"}
+SHARED = {
+    "cohere_reranker": "trained_cohere",
+    "embedding": "trained",
+    "embedding_adapter": "trained_adapter",
+    "router": "trained_router",
+}
 """The session fixture that holds each recipe's shared training."""
 KILL_AT = {"embedding": 4, "embedding_adapter": 4, "router": 2}
 """The step at which a training is killed, with at least one more to go."""
 HEAVY = ("torch", "transformers", "sentence_transformers", "datasets", "ragas", "openai", "cohere", "llama_index")
 
 every_recipe = pytest.mark.parametrize("name", NAMES)
-every_trained = pytest.mark.parametrize("name", sorted(SPLITS))
+every_trained = pytest.mark.parametrize("name", sorted(SHARED))
+every_stepwise = pytest.mark.parametrize("name", sorted(KILL_AT))
+"""Those that take their steps on this machine; a service takes its own."""
 
 
 @pytest.fixture(autouse=True)
@@ -119,9 +126,10 @@ def test_what_was_logged_shows_the_training(trained: Trained) -> None:
 def test_saving_and_loading_gives_an_equal_report(name: str, shared: Trained, tmp_path: Path) -> None:
     recipe = recipes.get(name)
     recipe.save(shared.model, tmp_path / "saved")
-    loaded = recipe.load(tmp_path / "saved", RecordedRun(tmp_path))
-    before = _scores(name, shared.config, shared.model, shared.split, shared.run)
     fresh = RecordedRun(tmp_path)  # a cache of its own: the loaded weights have to do the work
+    fresh.services = shared.run.services
+    loaded = recipe.load(tmp_path / "saved", fresh)
+    before = _scores(name, shared.config, shared.model, shared.split, shared.run)
     after = _scores(name, shared.config, loaded, shared.split, fresh)
     assert after.keys() == before.keys()
     for key, report in before.items():
@@ -154,7 +162,7 @@ recipe.train(split, recipe.config(**json.loads(sys.argv[4])), run)
 """
 
 
-@every_trained
+@every_stepwise
 def test_a_killed_training_ends_where_an_undisturbed_one_does(name: str, shared: Trained, tmp_path: Path) -> None:
     kill_at = KILL_AT[name]
     arguments = [str(tmp_path), str(kill_at), name, json.dumps(CONFIGS[name]), SPLITS[name].__name__]
@@ -177,7 +185,7 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(name: str, shared:
         assert other["scores"] == pytest.approx(one["scores"], abs=1e-4)
 
 
-@every_trained
+@every_stepwise
 def test_a_stopped_training_keeps_the_best_so_far_and_a_cancelled_one_nothing(
     name: str, shared: Trained, tmp_path: Path
 ) -> None:

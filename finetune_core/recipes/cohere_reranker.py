@@ -1,0 +1,181 @@
+"""Tune a custom reranker at Cohere, or at a service that speaks its API."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from finetune_core.errors import ProviderError
+from finetune_core.evaluation.reranking import RerankedRetriever
+from finetune_core.evaluation.retrieval import (
+    HEADLINE,
+    NUM_RANKS,
+    RETRIEVAL_METRICS,
+    Bm25Retriever,
+    DenseRetriever,
+    Ranking,
+    Retriever,
+    evaluate_retrieval,
+)
+from finetune_core.providers.cohere_client import CohereClient, open_cohere
+from finetune_core.providers.cohere_reranker import CohereReranker
+from finetune_core.recipe import Recipe, Report, Run, Service
+from finetune_core.recipes._embedders import open_embedder
+from finetune_core.records import SERVICE_REFERENCE, Corpus, Part, QueryPassages, ServiceKind, Split
+from finetune_core.training.cohere_config import CohereConfig
+from finetune_core.training.cohere_finetuning import finetune
+
+SETTINGS_FILE = "ayar.json"
+EXPORT_FILE = "reranker.json"
+RETIRED = (
+    "Cohere retired all fine-tuning, that of rerankers included, on 15 September 2025: its own service will refuse the "
+    "upload. This recipe works with services that still offer these endpoints under another base URL. The cross-encoder "
+    "learns the same from the same data, on this machine."
+)
+
+
+@dataclass(frozen=True)
+class CohereModel:
+    """A fine-tuned reranker at a service: where it is, and the id it has there. The weights stay with the vendor."""
+
+    finetuned_id: str
+    base_url: str
+    service: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rerank_name(self) -> str:
+        """The name by which the rerank endpoint knows it."""
+        return f"{self.finetuned_id}-ft"
+
+
+def train(split: Split[QueryPassages], config: CohereConfig, run: Run) -> CohereModel:
+    """Fine-tune at the service; see `training.cohere_finetuning.finetune`. Then measure it on validation questions."""
+    service = _service(config, run)
+    client = open_cohere(service.base_url, service.key_variable)
+    try:
+        embedder = open_embedder(config.base_model, run, config.max_tokens)
+        finetuned_id = finetune(split, embedder, config, client, run)
+        model = CohereModel(finetuned_id, service.base_url, service.name)
+        last_step = int(run.recall("last_step") or 0)
+        facts = {
+            "finetuned_model_id": finetuned_id,
+            "events": run.recall("events") or [],
+            "best_step": last_step,
+            "last_step": last_step,
+            "total_steps": last_step,
+            "stopped": False,
+            **_measured(split.validation, config, model, client, run, last_step),
+        }
+        run.remember(**facts)
+        return replace(model, facts=facts)
+    finally:
+        client.close()
+
+
+def systems(config: CohereConfig, model: CohereModel | None, run: Run) -> dict[str, Retriever]:
+    """BM25, the retriever alone, the retriever with the stock reranker and, if given, with the custom one."""
+    service = _service(config, run)
+    if model is not None and model.base_url != service.base_url:
+        raise ProviderError(
+            f"The model {model.finetuned_id} is at {model.base_url}; {service.name} now points to {service.base_url}.",
+            hint="Change the provider's base URL back on Settings.",
+        )
+    return _systems(config, model, open_cohere(service.base_url, service.key_variable), run)
+
+
+def _systems(config: CohereConfig, model: CohereModel | None, client: CohereClient, run: Run) -> dict[str, Retriever]:
+    base = DenseRetriever("base", open_embedder(config.base_model, run, config.max_tokens))
+    stock = CohereReranker(client, config.stock_model, run.cache)
+    found: dict[str, Retriever] = {
+        "bm25": Bm25Retriever(),
+        "base": base,
+        "stock": RerankedRetriever("stock", base, stock, config.depth),
+    }
+    if model is not None:
+        custom = CohereReranker(client, model.rerank_name, run.cache)
+        found["tuned"] = RerankedRetriever("tuned", base, custom, config.depth)
+    return found
+
+
+def evaluate(system: Retriever, part: Part[QueryPassages], config: CohereConfig, run: Run) -> Report:
+    """Every question of the part against its whole corpus. Facts: also `num_searches`, what the service charged for."""
+    reranker = getattr(system, "reranker", None)
+    before = reranker.num_searches if reranker else 0
+    report = evaluate_retrieval(system, part, run, NUM_RANKS)
+    if reranker is None:
+        return report
+    return replace(report, facts={**report.facts, "num_searches": reranker.num_searches - before})
+
+
+def answer(system: Retriever, question: str, config: CohereConfig, *, corpus: Corpus, run: Run, k: int = 10) -> Ranking:
+    """The best `k` passages of `corpus` for one question."""
+    return system.rank([question], corpus, k, run)
+
+
+def save(model: CohereModel, path: Path) -> None:
+    """Write where the model is; its weights are the vendor's."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / SETTINGS_FILE).write_text(json.dumps(vars(model), indent=2), encoding="utf-8")
+
+
+def load(path: Path, run: Run) -> CohereModel:
+    """The model in `path`."""
+    return CohereModel(**json.loads((path / SETTINGS_FILE).read_text(encoding="utf-8")))
+
+
+def export_settings(artefact: Path, target: Path) -> None:
+    """`reranker.json`: the model's name for the rerank endpoint, and the base URL."""
+    model = CohereModel(**json.loads((artefact / SETTINGS_FILE).read_text(encoding="utf-8")))
+    kept = {"model": model.rerank_name, "base_url": model.base_url}
+    (target / EXPORT_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
+
+
+def _service(config: CohereConfig, run: Run) -> Service:
+    name = config.service.removeprefix(SERVICE_REFERENCE).strip()
+    if not name:
+        raise ProviderError(
+            "No service is chosen for the reranker.", hint="Add a provider of kind Cohere on Settings and choose it."
+        )
+    service = run.service(name)
+    if service.kind is not ServiceKind.COHERE:
+        raise ProviderError(f"{name} does not speak Cohere's API.", hint="Choose a provider of kind Cohere.")
+    return service
+
+
+def _measured(
+    part: Part[QueryPassages], config: CohereConfig, model: CohereModel, client: CohereClient, run: Run, step: int
+) -> dict[str, float]:
+    """nDCG@10 of retriever and custom reranker on the first validation questions; {} without any."""
+    few = replace(part, examples=part.examples[: config.validation_queries])
+    if not len(few):
+        return {}
+    found = _systems(config, model, client, run)
+    values = {}
+    for name, fact, at in (("base", "base_validation", 0), ("tuned", "best_validation", max(step, 1))):
+        report = evaluate_retrieval(found[name], few, run, NUM_RANKS)
+        values[fact] = RETRIEVAL_METRICS[HEADLINE](report.columns)
+        run.log(at, **{f"validation_{HEADLINE}": values[fact]})
+    return values
+
+
+RECIPE = Recipe(
+    name="cohere_reranker",
+    title="Cohere reranker",
+    summary="Has a service that speaks Cohere's API tune its reranker on your questions, and compares it with the stock one.",
+    source="LlamaIndex, Custom Cohere Reranker, 2023; Cohere, API description of datasets, fine-tuning and rerank",
+    record=QueryPassages,
+    config=CohereConfig,
+    headline=HEADLINE,
+    metrics=RETRIEVAL_METRICS,
+    train=train,
+    systems=systems,
+    evaluate=evaluate,
+    answer=answer,
+    save=save,
+    load=load,
+    exports={"cohere": export_settings},
+    extras=("cohere",),
+    notice=RETIRED,
+    alternative="cross_encoder",
+)
