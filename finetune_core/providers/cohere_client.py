@@ -1,5 +1,6 @@
 """Cohere's API, or a service that speaks it: bounded retries, and the vendor's own words when it fails."""
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,11 +28,19 @@ class CohereClient:
         self, base_url: str, key: str = "", *, timeout_s: float = TIMEOUT_S, max_attempts: int = MAX_ATTEMPTS
     ) -> None:
         import cohere
+        import httpx
 
         self.base_url, self._key = base_url, key
         self._timeout_s, self._max_attempts = timeout_s, max_attempts
+        connections = httpx.Client(timeout=timeout_s, follow_redirects=True)
+        self._closing = weakref.finalize(self, connections.close)  # systems of a comparison end with no word of it
         self._client = cohere.ClientV2(
-            key or "none", base_url=base_url, timeout=timeout_s, max_retries=0, log_warning_experimental_features=False
+            key or "none",
+            base_url=base_url,
+            timeout=timeout_s,
+            max_retries=0,
+            httpx_client=connections,
+            log_warning_experimental_features=False,
         )
 
     def ask(self, call: "Callable[[cohere.ClientV2], T]", checkpoint: Checkpoint | None = None) -> T:
@@ -52,8 +61,8 @@ class CohereClient:
             raise self._explained(error) from None
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client._client_wrapper.httpx_client.httpx_client.close()
+        """Close the connections; that also happens when nothing holds the client any more."""
+        self._closing()
 
     def _explained(self, error: Exception) -> ProviderError:
         import httpx
