@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from finetune_core.errors import DatasetError
 from finetune_core.records import Part, ServiceKind, Split
 
 Columns = Mapping[str, NDArray[np.float64]]
@@ -143,3 +144,11 @@ class Recipe:
     extras: Sequence[str] = ()
     notice: str = ""
     alternative: str = ""
+
+    def check(self, part: Part[Any]) -> None:
+        """Raise DatasetError if an example is of another kind than this recipe's."""
+        if not all(isinstance(example, self.record) for example in part.examples):
+            raise DatasetError(
+                f"The recipe {self.title} takes another kind of example than this dataset version holds.",
+                hint="Choose another dataset version, or another recipe.",
+            )

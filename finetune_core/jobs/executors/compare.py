@@ -55,6 +55,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
             "This dataset version has no test questions, so nothing can be compared on it.",
             hint="Freeze a version with at least one test question.",
         )
+    recipe.check(split.test)
     scored = {}
     for position, row in enumerate(rows):
         portion = Portion(run, position / len(rows), (position + 1) / len(rows) * 0.98)

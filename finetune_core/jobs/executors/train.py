@@ -41,6 +41,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     _limit_threads()
     run.progress(0.0, "Reading the dataset")
     split = datasets.load_split(run.project_id, params.dataset_id)
+    recipe.check(split.train)
     run.say(f"Training {recipe.title} on {len(split.train):,} questions")
     try:
         model = recipe.train(split, config, run)

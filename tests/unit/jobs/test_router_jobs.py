@@ -54,3 +54,11 @@ def test_routers_are_trained_compared_and_taken_away(project_id: str, tmp_path: 
     assert {"true", "predicted", "rank"} <= comparisons.rows(view)[0].keys()
     assert len(RouterFile.read(tmp_path / "out").labels) == 8
     assert (tmp_path / "out" / "embedder" / "model.safetensors").is_file()
+
+
+def test_a_recipe_refuses_examples_of_another_kind(project_id: str) -> None:
+    job_id = jobs.submit(project_id, "train", {"dataset_id": "d", "recipe": "embedding", "config": {}}, start=False)
+    run_queued_here()
+    job = jobs.get(job_id)
+    assert job.state is JobState.FAILED
+    assert "another kind of example" in job.error
