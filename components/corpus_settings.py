@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from components.errors import kept_errors, show_error, show_kept_error
+from components.language_note import language_note
 from components.text import plain, t, tn
 from finetune_core.errors import FinetuneError
 from finetune_core.workspace import corpus
@@ -68,6 +69,7 @@ def _apply(project: Project, chosen: ChunkSettings, key: str) -> None:
         elif num_documents:
             st.caption(t("Questions go along to the chunk that holds their quote; frozen datasets stay as they are."))
     _window(chosen)
+    language_note(project.id, chosen.base_model, key=f"{key}_language")
     show_kept_error(key)
 
 

@@ -210,7 +210,7 @@ def add_tiny_dataset(project_id: str, name: str = "v1") -> str:
     return fingerprint
 
 
-def add_finished_run(project_id: str, dataset_id: str, trained: Trained) -> tuple[str, str]:
+def add_finished_run(project_id: str, dataset_id: str, trained: Trained, recipe: str = "embedding") -> tuple[str, str]:
     """Keep the shared training as a finished run of the project; returns (run id, model id). Trains nothing."""
     from finetune_core import recipes
     from finetune_core.jobs import queue
@@ -219,7 +219,7 @@ def add_finished_run(project_id: str, dataset_id: str, trained: Trained) -> tupl
     from finetune_core.jobs.states import JobState
     from finetune_core.storage import database
 
-    params = {"dataset_id": dataset_id, "recipe": "embedding", "config": trained.config.model_dump(mode="json")}
+    params = {"dataset_id": dataset_id, "recipe": recipe, "config": trained.config.model_dump(mode="json")}
     with database.writing() as connection:
         queue.add(connection, project_id=project_id, kind="train", params=params, heavy=True, title="tiny run")
         held = queue.claim(connection, "test", heavy_slots=99)
@@ -231,7 +231,7 @@ def add_finished_run(project_id: str, dataset_id: str, trained: Trained) -> tupl
     run.flush()
     run.remember(**trained.run.facts)
     checked = train.Params.model_validate(params)
-    result = train._publish(run, checked, recipes.get("embedding"), trained.config, trained.split, trained.model)
+    result = train._publish(run, checked, recipes.get(recipe), trained.config, trained.split, trained.model)
     with database.writing() as connection:
         queue.finish(connection, held, JobState.DONE, result=result, progress=1.0)
     return held.job_id, result["model_id"]

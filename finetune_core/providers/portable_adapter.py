@@ -1,6 +1,6 @@
 """Applies an adapter tuned with Ayar to vectors of the embedder it was tuned for; needs numpy and safetensors only.
 
-This file is complete in itself: an exported adapter carries a copy of it as `adapter.py`.
+This file is complete in itself: an exported adapter carries a copy of it as a text.
 """
 
 import hashlib

@@ -71,12 +71,12 @@ def load(path: Path, run: Run) -> AdapterModel:
 
 
 def export_folder(artefact: Path, target: Path) -> None:
-    """Weights and settings, with `adapter.py` to apply them, which needs numpy and no Ayar."""
+    """Weights and settings, with the code that applies them as a text: save it as `adapter.py`; it needs numpy, no Ayar."""
     target.mkdir(parents=True, exist_ok=True)
     for name in (SETTINGS_FILE, WEIGHTS_FILE):
         shutil.copyfile(artefact / name, target / name)
     if AdapterModel.load(artefact).settings.kind != Kind.CUSTOM:
-        shutil.copyfile(portable_adapter.__file__, target / "adapter.py")
+        shutil.copyfile(portable_adapter.__file__, target / "adapter.py.txt")
 
 
 RECIPE = Recipe(

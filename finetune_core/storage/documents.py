@@ -241,6 +241,14 @@ def num_included(connection: Connection, project_id: str, origin: str | None = N
     return connection.scalar(query if origin is None else query.where(chunk.c.origin == origin)) or 0
 
 
+def num_by_language(connection: Connection, project_id: str) -> dict[str, int]:
+    """How many documents that are not left out are in each language, the most frequent first; "" where nobody knows."""
+    num = func.count()
+    query = select(document.c.language, num).where(document.c.project_id == project_id, document.c.excluded.is_(False))
+    rows = connection.execute(query.group_by(document.c.language).order_by(num.desc(), document.c.language))
+    return {language or "": int(count) for language, count in rows}
+
+
 def held_out_documents(connection: Connection, project_id: str) -> set[str]:
     """Ids of documents that are searched but never a source of training questions."""
     return set(

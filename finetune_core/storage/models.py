@@ -1,5 +1,6 @@
 """Rows of tuned models. Their files lie in the folder of their project; `storage.artefacts` guards those."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -71,13 +72,13 @@ def of_job(connection: Connection, job_id: str) -> ModelRow | None:
 def supersede(connection: Connection, row: ModelRow) -> list[str]:
     """Forget the older models of the run that made `row`; returns the ids of those that are gone, for their files.
 
-    One that an unfinished job works with stays, and is told apart by its name.
+    One that an unfinished job works with, or another model stands on, stays, and is told apart by its name.
     """
     gone = []
     for old in of_project(connection, row.project_id):
         if old.job_id != row.job_id or old.id == row.id:
             continue
-        if live_jobs_using(connection, old):
+        if live_jobs_using(connection, old) or built_on(connection, old):
             name = f"{row.name} (stopped at step {old.manifest.get('facts', {}).get('last_step', '?')})"
             connection.execute(update(model).where(model.c.id == old.id).values(name=name))
         else:
@@ -98,6 +99,13 @@ def live_jobs_using(connection: Connection, row: ModelRow) -> list[str]:
     )
     names = {row.id, row.job_id}
     return [title or kind for kind, title, params in connection.execute(query) if names & set(_strings(params))]
+
+
+def built_on(connection: Connection, row: ModelRow) -> list[str]:
+    """The names of the models whose settings name this model, so that they cannot work without it; [] if none does."""
+    reference = MODEL_REFERENCE + row.id
+    others = [other for other in of_project(connection, row.project_id) if other.id != row.id]
+    return [other.name for other in others if reference in json.dumps(other.manifest.get("config", {}))]
 
 
 def _row(found: RowMapping) -> ModelRow:

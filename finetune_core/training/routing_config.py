@@ -34,8 +34,9 @@ class RoutingConfig(BaseModel):
         BUNDLED_EMBEDDER,
         title="Base model",
         description="The embedding model that reads the queries: the bundled one, a name on the Hugging Face hub, a folder, "
-        'or "model:" and the id of an embedding model tuned here.',
+        "another tuned model, or an embedding service.",
         min_length=1,
+        json_schema_extra={"reference": True},
     )
     strengths: tuple[float, ...] = Field(
         (1.0, 10.0, 100.0),

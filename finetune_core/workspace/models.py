@@ -11,13 +11,16 @@ from finetune_core.evaluation.router_files import EMBEDDER_FOLDER
 from finetune_core.jobs import serving_client
 from finetune_core.jobs.executors import export as export_job
 from finetune_core.plugins import snippets as templates
-from finetune_core.providers.embedder import resolve
+from finetune_core.providers.embedder import own_prefixes, resolve
 from finetune_core.recipes.embedding import SETTINGS_FILE
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.database import Connection
 from finetune_core.storage.models import ModelRow
+from finetune_core.training.adapter_config import Kind
+
+ADAPTER_RECIPE = "embedding_adapter"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def folder(model_id: str) -> Path:
 def delete(model_id: str) -> None:
     """Delete a model and its files for good.
 
-    Raises ArtefactError if there is no such model, or if an unfinished job or a Playground answer needs it now.
+    Raises ArtefactError if there is no such model, if an unfinished job or a Playground answer needs it now, or if another
+    model was built on it.
     """
     serving_client.release(model_id)
     with database.writing() as connection:
@@ -89,6 +93,11 @@ def delete(model_id: str) -> None:
             raise ArtefactError(
                 f"The model {row.name!r} is in use by: {', '.join(users)}.",
                 hint="Wait until that is done, or cancel it on the Runs page, then delete the model.",
+            )
+        if others := model_rows.built_on(connection, row):
+            raise ArtefactError(
+                f"The model {row.name!r} cannot be deleted: {', '.join(map(repr, others))} cannot work without it.",
+                hint="Delete what was built on it first.",
             )
         model_rows.remove(connection, model_id)
     files = model_rows.folder(row.project_id, row.id)
@@ -108,7 +117,12 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
     view = get(model_id)
     if view.recipe == "router" and not _can_leave(view):
         return []
+    if view.recipe == ADAPTER_RECIPE and view.manifest.get("config", {}).get("kind") == Kind.CUSTOM:
+        return []  # it takes the code of a person's own class
     query_prefix, passage_prefix = prefixes(view)
+    base = _below_adapter(view) if view.recipe == ADAPTER_RECIPE else None
+    if base is not None:
+        query_prefix, passage_prefix = own_prefixes(base) if base else ("", "")
     return [
         Snippet(
             framework.title,
@@ -118,11 +132,30 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
                 name=view.name,
                 query_prefix=query_prefix,
                 passage_prefix=passage_prefix,
-                embedder=_embedder(view, at),
+                embedder=_embedder(view, at) if base is None else base,
+                base_model=str(view.manifest.get("base_model", "")),
+                max_tokens=_max_tokens(view),
             ),
         )
         for framework in templates.FRAMEWORKS.get(view.recipe, ())
     ]
+
+
+def _below_adapter(view: ModelView) -> str:
+    """The folder or hub name of the model whose vectors an adapter moves; "" where a service or an adapter gives them."""
+    base_model = str(view.manifest.get("base_model", ""))
+    if base_model.startswith(SERVICE_REFERENCE):
+        return ""
+    if base_model.startswith(MODEL_REFERENCE):
+        below = model_rows.folder(view.project_id, base_model.removeprefix(MODEL_REFERENCE))
+        return str(below) if (below / SETTINGS_FILE).is_file() else ""
+    return str(resolve(base_model)) if base_model.startswith("bundled/") else base_model
+
+
+def _max_tokens(view: ModelView) -> int:
+    """Where a model's texts are cut; another tuned model below it has a limit of its own, in its folder."""
+    is_own = str(view.manifest.get("base_model", "")).startswith(MODEL_REFERENCE)
+    return 10**6 if is_own else int(view.manifest.get("config", {}).get("max_tokens") or 10**6)
 
 
 def _can_leave(view: ModelView) -> bool:

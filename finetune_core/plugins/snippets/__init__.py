@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune_core.providers import portable_adapter
+
 
 @dataclass(frozen=True)
 class Framework:
@@ -18,6 +20,7 @@ FRAMEWORKS = {
         Framework("sentence-transformers", "sentence_transformers"),
         Framework("LangChain", "langchain"),
     ),
+    "embedding_adapter": (Framework("LlamaIndex", "llama_index_adapter"), Framework("NumPy", "numpy_adapter")),
     "router": (Framework("LlamaIndex", "llama_index_router"),),
 }
 """What the models of each recipe plug into, the best known first."""
@@ -31,11 +34,14 @@ def render(
     query_prefix: str = "",
     passage_prefix: str = "",
     embedder: str = "embedder",
+    base_model: str = "",
+    max_tokens: int = 256,
 ) -> str:
     """The snippet for a framework with a model's folder and prefixes filled in as Python literals.
 
-    `embedder` is where a router's embedding model lies, as seen from `folder`. Raises ValueError for a template there is
-    none of.
+    `embedder` is where the embedding model below a router or an adapter lies, as seen from `folder`; "" where an adapter's
+    is served by somebody else. `base_model` says in words what an adapter was tuned for, and `max_tokens` where its texts
+    are cut. Raises ValueError for a template there is none of.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -46,5 +52,12 @@ def render(
     environment.filters["repr"] = repr
     text = (Path(__file__).parent / f"{template}.py.jinja").read_text(encoding="utf-8")
     return environment.from_string(text).render(
-        folder=folder, name=name, query_prefix=query_prefix, passage_prefix=passage_prefix, embedder=embedder
+        folder=folder,
+        name=name,
+        query_prefix=query_prefix,
+        passage_prefix=passage_prefix,
+        embedder=embedder,
+        base_model=base_model,
+        max_tokens=max_tokens,
+        adapter_code=Path(portable_adapter.__file__).read_text(encoding="utf-8").strip(),
     )

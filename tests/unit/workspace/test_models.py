@@ -6,14 +6,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from finetune_core.errors import ArtefactError, FinetuneError
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.records import file_sha256
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import models as model_rows
-from finetune_core.storage.tables import job
+from finetune_core.storage.tables import job, model
 from finetune_core.workspace import jobs, model_card, models, projects
 from tests.tuned_model import add_tuned_model
 
@@ -39,6 +39,22 @@ def test_models_are_found_by_id_name_and_run(project_id: str) -> None:
         models.by_name(project_id, "m2")
     with pytest.raises(ArtefactError, match="no model 'm2'"):
         models.get("m2")
+
+
+def test_a_model_that_another_one_stands_on_is_not_deleted(project_id: str) -> None:
+    for model_id, name in (("m1", "The base"), ("m2", "The adapter")):
+        add_tuned_model(project_id, model_id, name)
+    with database.writing() as connection:
+        row = model_rows.find(connection, "m2")
+        assert row is not None
+        config = row.manifest["config"] | {"base_model": "model:m1"}
+        connection.execute(update(model).where(model.c.id == "m2").values(manifest={**row.manifest, "config": config}))
+    with pytest.raises(ArtefactError, match="'The base' cannot be deleted: 'The adapter' cannot work without it"):
+        models.delete("m1")
+    assert models.folder("m1").is_dir()
+    models.delete("m2")
+    models.delete("m1")
+    assert models.listing(project_id) == []
 
 
 def test_adding_a_model_twice_keeps_the_first(project_id: str) -> None:

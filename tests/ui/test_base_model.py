@@ -1,0 +1,62 @@
+"""What the base model's widget offers, and what it says about the languages of the corpus."""
+
+import pytest
+from sqlalchemy import update
+
+from finetune_core.storage import database, tables
+from finetune_core.workspace import corpus, jobs, models, providers, runs
+from finetune_core.workspace.runs import RunEstimate
+from tests import filled_project
+from tests.tuned_model import add_tuned_model
+from tests.ui.conftest import OpenPage
+
+
+@pytest.fixture
+def project_id(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(runs, "estimate", lambda *_: RunEstimate(1, 1, 1, 1, "a guess"))
+    return filled_project.fill()
+
+
+def test_an_adapter_can_stand_on_a_tuned_model_or_a_service(open_page: OpenPage, project_id: str) -> None:
+    add_tuned_model(project_id, "m7", "My tuned one")
+    providers.save(name="vendor", base_url="https://api.example.com/v1", model="embed-small")
+    app = open_page("train", project=project_id)
+    app.selectbox(key="recipe").set_value("embedding_adapter").run()
+    key = "train.embedding_adapter.base_model"
+    app.segmented_control(key=f"{key}.kind").set_value("tuned").run()
+    app.selectbox(key=f"{key}.tuned").set_value("model:m7").run()
+    assert not app.exception
+    app.button(key="launch.start").click().run()
+    app.segmented_control(key=f"{key}.kind").set_value("service").run()
+    assert "Every text is sent there once" in " ".join(caption.value for caption in app.caption)
+    app.button(key="launch.start").click().run()
+    chosen = {run.config["base_model"] for run in runs.listing(project_id) if run.job.is_live}
+    assert chosen == {"model:m7", "service:vendor"}
+    for run in runs.listing(project_id):
+        if run.job.is_live:
+            jobs.cancel(run.id)
+
+
+def test_the_embedding_recipe_starts_from_models_only(open_page: OpenPage, project_id: str) -> None:
+    app = open_page("train", project=project_id, recipe="embedding")
+    options = app.segmented_control(key="train.embedding.base_model.kind").options
+    assert len(options) == 3
+    assert models.listing(project_id)
+
+
+def test_a_language_that_the_base_model_has_not_learned_is_told(open_page: OpenPage, project_id: str) -> None:
+    def warnings(page: str) -> str:
+        app = open_page(page, project=project_id)
+        if page == "corpus":
+            app.segmented_control(key="view").set_value("settings").run()
+        return " ".join(warning.value for warning in app.warning)
+
+    assert "has not learned" not in warnings("train")
+    with database.writing() as connection:
+        connection.execute(update(tables.document).values(language="tr"))
+    num = sum(corpus.unknown_languages(project_id, "bundled/all-MiniLM-L6-v2").values())
+    assert num > 0
+    for page in ("train", "corpus"):
+        assert f"{num} document" in warnings(page)
+        assert "Turkish, which bundled/all-MiniLM-L6-v2 has not learned" in warnings(page).replace("\\", "")
+    assert corpus.unknown_languages(project_id, "intfloat/multilingual-e5-small") == {}
