@@ -7,6 +7,7 @@ from components.errors import shown_errors
 from components.model_card_view import model_card_view
 from components.model_delete import model_delete
 from components.model_facts import model_facts
+from components.model_import import model_import
 from components.model_picker import model_picker
 from components.model_use import model_use
 from components.project import current_project
@@ -27,10 +28,12 @@ def page() -> None:
             t("Set up a training"),
             icon=":material/deployed_code:",
         )
+        model_import(project, key="import")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = model_picker(known, key="model")
         model_delete(model, key="delete")
+    model_import(project, key="import")
     facts, use, card = st.tabs([t("Facts"), t("Use it"), t("Model card")], key="part", on_change="rerun")
     with facts, shown_errors():
         model_facts(model, key="facts")

@@ -197,6 +197,23 @@ def export(model_id: str, to: str = "") -> str:
     )
 
 
+def import_adapter(project_id: str, path: str | Path, base_model: str = "", name: str = "") -> str:
+    """Start taking over the adapter that `llama-index-finetuning` wrote into the folder `path`; the job's id.
+
+    `base_model` is the embedding model it was tuned for, the project's where it is "". Raises ArtefactError where there is
+    no such folder.
+    """
+    from finetune_core.workspace import jobs, projects
+
+    source = Path(path).expanduser() if str(path).strip() else None
+    if source is None or not source.is_dir():
+        raise ArtefactError(f"There is no folder {str(path)!r}.", hint="Name the folder that the old package wrote.")
+    base = base_model.strip() or projects.get(project_id).base_model
+    params = {"path": str(source), "base_model": base, "name": name}
+    title = f"Import {source.name}"
+    return jobs.submit(project_id, "import_adapter", params, title=title, unique_key=f"import_adapter {source} {base}")
+
+
 def exported_zip(model_id: str) -> Path | None:
     """The zip that an export made, if it is there."""
     path = export_job.zip_path(get(model_id).project_id, model_id)
