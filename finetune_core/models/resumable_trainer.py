@@ -16,6 +16,8 @@ import torch
 from safetensors.torch import load_file, load_model, save_file, save_model
 from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.base.trainer import BaseTrainer
+from sentence_transformers.cross_encoder import CrossEncoderTrainer
 from transformers import TrainerCallback
 
 AfterStep = Callable[[int, dict[str, float]], bool]
@@ -38,7 +40,7 @@ class PlannedBatches(DefaultBatchSampler):
         return len(self.batches)
 
 
-class ResumableTrainer(SentenceTransformerTrainer):
+class ResumableTrainer(BaseTrainer):
     """`train(resume_from_checkpoint=folder)` continues from what `save_state(folder)` wrote, to the last bit."""
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
@@ -94,6 +96,14 @@ class ResumableTrainer(SentenceTransformerTrainer):
         torch.set_rng_state(tensors["cpu"])
         if "cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["cuda"])
+
+
+class ResumableEmbeddingTrainer(ResumableTrainer, SentenceTransformerTrainer):
+    """The trainer of embedding models."""
+
+
+class ResumableCrossEncoderTrainer(ResumableTrainer, CrossEncoderTrainer):
+    """The trainer of cross-encoders."""
 
 
 class StepCallback(TrainerCallback):

@@ -21,6 +21,7 @@ from finetune_core.records import QueryPassages, Split
 from finetune_core.training import negatives
 from finetune_core.training.batches import ROWS_PER_PASSAGE, TrainingRow, batch_texts, plan_batches, training_rows
 from finetune_core.training.embedding_config import EmbeddingConfig, Loss
+from finetune_core.training.embedding_learner import EmbeddingLearner
 from finetune_core.training.session import VALIDATION_METRIC, Session
 from finetune_core.training.validation import TRAINING_COST, VALIDATION_SHARE, ValidationPool, choose_pool, pool_ndcg
 
@@ -66,8 +67,9 @@ def train_embedder(split: Split[QueryPassages], config: EmbeddingConfig, run: Ru
     base_seconds = time.monotonic() - started
     run.remember(total_steps=len(plan), base_validation=base_value, pool=pool.facts)
     due = {round(len(plan) * (number + 1) / num_evaluations) for number in range(num_evaluations)}
-    session = Session(run, config, prefixes(config), pool, frozenset(due), step_tokens)
-    session.train(rows, plan)
+    learner = EmbeddingLearner(config, prefixes(config), rows, pool)
+    session = Session(run, config, learner, frozenset(due), step_tokens)
+    session.train(plan)
     session.save_best(run.workdir / "model")
     facts: dict[str, Any] = {"base_validation": base_value, "base_seconds": base_seconds, "num_rows": len(rows)}
     facts |= {"pool": pool.facts, **session.facts}

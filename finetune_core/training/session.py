@@ -3,27 +3,61 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from finetune_core.errors import StopRequested, TrainingError
-from finetune_core.providers.embedder import encode, load_transformer
+from finetune_core.errors import StopRequested
 from finetune_core.recipe import Run
 from finetune_core.training import checkpoints
-from finetune_core.training.batches import TrainingRow
-from finetune_core.training.embedding_config import EmbeddingConfig, Loss
+from finetune_core.training.embedding_config import Schedule
 from finetune_core.training.selection import Selection
-from finetune_core.training.validation import VALIDATION_SHARE, ValidationPool, pool_ndcg
+from finetune_core.training.validation import VALIDATION_SHARE
 
 if TYPE_CHECKING:
     from finetune_core.models.resumable_trainer import ResumableTrainer
 
 CHECKPOINT_S = 120.0  # between two checkpoints: what a killed run can lose at most
 VALIDATION_METRIC = "validation_ndcg@10"
+
+
+class Settings(Protocol):
+    """The settings that every training of steps has."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def schedule(self) -> Schedule: ...
+    @property
+    def warmup(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def patience(self) -> int: ...
+
+
+class Learner(Protocol):
+    """What differs from one kind of model to another: its trainer, how it is measured, and what is set before saving."""
+
+    @property
+    def model(self) -> Any:
+        """The model that learns, of a class of sentence-transformers; its first module reads the texts."""
+
+    def trainer(self, arguments: dict[str, Any]) -> "ResumableTrainer":
+        """A trainer of `model` with the class's own arguments made of `arguments`."""
+
+    def measure(self, checkpoint: Callable[[], None]) -> dict[str, float]:
+        """Values on validation questions by name; the one called `VALIDATION_METRIC` chooses the step. NaN without any."""
+
+    def prepare_saving(self) -> None:
+        """Called once the best weights are in place again."""
 
 
 class Session:
@@ -33,27 +67,18 @@ class Session:
     """
 
     def __init__(
-        self,
-        run: Run,
-        config: EmbeddingConfig,
-        prefixes: tuple[str, str],
-        pool: ValidationPool,
-        due: frozenset[int],
-        step_tokens: Sequence[int],
+        self, run: Run, config: Settings, learner: Learner, due: frozenset[int], step_tokens: Sequence[int]
     ) -> None:
         from finetune_core.models.dropout import set_dropout
 
-        self.run, self.config, self.prefixes, self.pool, self.due = run, config, prefixes, pool, due
+        self.run, self.config, self.learner, self.due = run, config, learner, due
         self.step_tokens = step_tokens
         self._tokens_after = [0, *accumulate(step_tokens)]  # tokens read once so many steps are done
         self.folder = run.workdir / "training"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.resumed_from = checkpoints.latest(self.folder, "checkpoint")
         self.selection = Selection.load(self.resumed_from) if self.resumed_from else Selection()
-        self.transformer = load_transformer(config.base_model)
-        own_limit = self.transformer.max_seq_length or config.max_tokens
-        self.transformer.max_seq_length = min(config.max_tokens, own_limit)
-        set_dropout(self.transformer, config.dropout)
+        set_dropout(learner.model, config.dropout)
         self.is_stopped = False
         self._trainer: ResumableTrainer | None = None
         self._saved_at = self._marked_at = time.monotonic()
@@ -73,7 +98,7 @@ class Session:
             "stopped": self.is_stopped,
         }
 
-    def train(self, rows: Sequence[TrainingRow], plan: Sequence[Sequence[int]]) -> None:
+    def train(self, plan: Sequence[Sequence[int]]) -> None:
         """Take all steps that are left; ends early when a person stops it or patience runs out.
 
         Raises StopRequested if stopped before the first step, when there is nothing to save yet.
@@ -81,8 +106,8 @@ class Session:
         if self.selection.is_finished:
             return
         self.run.progress(self._share(self.selection.last_step), "Training")
-        self._trainer = self._make_trainer(rows, plan)
-        listener = self.transformer[0].register_forward_pre_hook(lambda *_: self._listen())
+        self._trainer = self._make_trainer(plan)
+        listener = self.learner.model[0].register_forward_pre_hook(lambda *_: self._listen())
         try:
             self._saved_at = self._marked_at = time.monotonic()
             self._trainer.train(resume_from_checkpoint=str(self.resumed_from) if self.resumed_from else None)
@@ -94,13 +119,11 @@ class Session:
         from safetensors.torch import load_model
 
         best = self.folder / f"best-{self.selection.best_step}" / "model.safetensors"
-        self.transformer.cpu()
-        load_model(self.transformer, str(best))
-        query_prefix, passage_prefix = self.prefixes
-        self.transformer.prompts = {"query": query_prefix, "document": passage_prefix}
-        self.transformer.default_prompt_name = None
+        self.learner.model.cpu()
+        load_model(self.learner.model, str(best))
+        self.learner.prepare_saving()
         shutil.rmtree(folder, ignore_errors=True)
-        save = partial(self.transformer.save_pretrained, create_model_card=False, safe_serialization=True)
+        save = partial(self.learner.model.save_pretrained, create_model_card=False, safe_serialization=True)
         checkpoints.write_whole(folder, lambda part: save(str(part)))
 
     def _listen(self) -> None:
@@ -158,19 +181,16 @@ class Session:
 
     def _validate(self, step: int) -> bool:
         started = time.monotonic()
-        query_prefix, passage_prefix = self.prefixes
-        queries_QD = encode(self.transformer, [query_prefix + text for text in self.pool.queries], self._listen)
-        passages_PD = encode(self.transformer, [passage_prefix + text for text in self.pool.passages], self._listen)
-        value = pool_ndcg(queries_QD, passages_PD, self.pool)
-        self._log(step, **{VALIDATION_METRIC: value})
+        values = self.learner.measure(self._listen)
+        self._log(step, **values)
         self.selection.validation_seconds += time.monotonic() - started
-        return self.selection.take(step, value)
+        return self.selection.take(step, values[VALIDATION_METRIC])
 
     def _save_weights(self, step: int) -> None:
         from safetensors.torch import save_model
 
         checkpoints.write_whole(
-            self.folder / f"best-{step}", lambda part: save_model(self.transformer, str(part / "model.safetensors"))
+            self.folder / f"best-{step}", lambda part: save_model(self.learner.model, str(part / "model.safetensors"))
         )
 
     def _save_checkpoint(self, step: int) -> None:
@@ -187,45 +207,13 @@ class Session:
         self._saved_at = time.monotonic()
         self.run.remember(best_step=self.selection.best_step, best_validation=self.facts["best_validation"])
 
-    def _make_trainer(self, rows: Sequence[TrainingRow], plan: Sequence[Sequence[int]]) -> "ResumableTrainer":
-        import torch
-        from datasets import Dataset
-        from sentence_transformers import SentenceTransformerTrainingArguments
+    def _make_trainer(self, plan: Sequence[Sequence[int]]) -> "ResumableTrainer":
         from transformers import TrainerCallback
         from transformers.trainer_callback import DefaultFlowCallback
 
-        from finetune_core.models.resumable_trainer import PlannedBatches, ResumableTrainer, StepCallback
-        from finetune_core.training.collator import SharedPassagesCollator
+        from finetune_core.models.resumable_trainer import StepCallback
 
-        config = self.config
-        arguments = SentenceTransformerTrainingArguments(
-            output_dir=str(self.folder / "unused"),
-            num_train_epochs=1,  # the plan holds all epochs
-            per_device_train_batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_scheduler_type=config.schedule.value,
-            warmup_steps=round(config.warmup * len(plan)),
-            weight_decay=config.weight_decay,
-            seed=self.run.seed,
-            batch_sampler=lambda dataset, batch_size, **_: PlannedBatches(plan, dataset, batch_size),
-            logging_strategy="steps",
-            logging_steps=1,
-            logging_nan_inf_filter=False,
-            save_strategy="no",
-            eval_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=torch.cuda.is_available(),
-        )
-        is_cached = config.loss is Loss.CACHED
-        collator: Any = None if is_cached else SharedPassagesCollator(self.transformer, rows)
-        trainer = ResumableTrainer(
-            model=self.transformer,
-            args=arguments,
-            train_dataset=Dataset.from_dict(_columns(rows) if is_cached else {"row": list(range(len(rows)))}),
-            data_collator=collator,
-            loss=self._loss(),
-        )
+        trainer = self.learner.trainer(self._arguments(plan))
         callbacks: list[TrainerCallback] = list(trainer.callback_handler.callbacks)
         for callback in callbacks:  # printers and model cards: their work is done elsewhere
             if not isinstance(callback, DefaultFlowCallback):
@@ -233,33 +221,31 @@ class Session:
         trainer.add_callback(StepCallback(self._after_step))
         return trainer
 
-    def _loss(self) -> Any:
-        from sentence_transformers.sentence_transformer import losses
+    def _arguments(self, plan: Sequence[Sequence[int]]) -> dict[str, Any]:
+        import torch
 
-        from finetune_core.models.ranking_loss import SharedPassagesRankingLoss
+        from finetune_core.models.resumable_trainer import PlannedBatches
 
-        config, transformer = self.config, self.transformer
-        loss: Any
-        if config.loss is Loss.CACHED:
-            loss = losses.CachedMultipleNegativesRankingLoss(transformer, scale=config.scale)
-        else:
-            loss = SharedPassagesRankingLoss(transformer, config.scale, both_ways=config.loss is Loss.SYMMETRIC)
-        if not config.matryoshka_dims:
-            return loss
-        full = self.transformer.get_embedding_dimension() or 0
-        if max(config.matryoshka_dims) > full:
-            raise TrainingError(
-                f"A Matryoshka size is {max(config.matryoshka_dims)}; vectors of {config.base_model} have {full}.",
-                hint=f"Choose sizes of at most {full}.",
-            )
-        return losses.MatryoshkaLoss(transformer, loss, sorted({full, *config.matryoshka_dims}, reverse=True))
-
-
-def _columns(rows: Sequence[TrainingRow]) -> dict[str, list[str]]:
-    columns = {"anchor": [row.query for row in rows], "positive": [row.positive for row in rows]}
-    for number in range(len(rows[0].negatives)):
-        columns[f"negative_{number + 1}"] = [row.negatives[number] for row in rows]
-    return columns
+        config = self.config
+        return {
+            "output_dir": str(self.folder / "unused"),
+            "num_train_epochs": 1,  # the plan holds all epochs
+            "per_device_train_batch_size": config.batch_size,
+            "learning_rate": config.learning_rate,
+            "lr_scheduler_type": config.schedule.value,
+            "warmup_steps": round(config.warmup * len(plan)),
+            "weight_decay": config.weight_decay,
+            "seed": self.run.seed,
+            "batch_sampler": lambda dataset, batch_size, **_: PlannedBatches(plan, dataset, batch_size),
+            "logging_strategy": "steps",
+            "logging_steps": 1,
+            "logging_nan_inf_filter": False,
+            "save_strategy": "no",
+            "eval_strategy": "no",
+            "report_to": "none",
+            "disable_tqdm": True,
+            "dataloader_pin_memory": torch.cuda.is_available(),
+        }
 
 
 def _duration(seconds: float) -> str:
