@@ -9,8 +9,8 @@ from typing import Any
 
 from finetune_core.errors import FinetuneError
 from finetune_core.plugins import model_card as card
-from finetune_core.plugins import snippets
 from finetune_core.plugins.model_card import CardFacts, DocumentShare, MetricPair
+from finetune_core.records import Corpus, Labelled, QueryPassages
 from finetune_core.storage import comparisons, database, datasets, documents
 from finetune_core.workspace import models
 
@@ -81,13 +81,7 @@ def markdown(model_id: str) -> str:
             config=manifest.get("config", {}),
             libraries=manifest.get("libraries", {}),
             headline=recipe.headline,
-            snippet=snippets.render(
-                "sentence_transformers",
-                folder="path/to/this/folder",
-                name=model.name,
-                query_prefix=query_prefix,
-                passage_prefix=passage_prefix,
-            ),
+            snippet=_snippet(model_id),
             best_step=facts.get("best_step"),
             base_value=facts.get("base_validation"),
             best_value=facts.get("best_validation"),
@@ -99,6 +93,12 @@ def markdown(model_id: str) -> str:
             **_judgement(model),
         )
     )
+
+
+def _snippet(model_id: str) -> str:
+    """The shortest code that uses the model: sentence-transformers where it can, "" where nothing can without Ayar."""
+    found = {snippet.framework: snippet.code for snippet in models.snippets(model_id, "path/to/this/folder")}
+    return found.get("sentence-transformers") or next(iter(found.values()), "")
 
 
 def _judgement(model: models.ModelView) -> dict[str, Any]:
@@ -134,8 +134,18 @@ def _dataset(model: models.ModelView) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=16)
 def _num_pairs_of(project_id: str, dataset_id: str) -> tuple[tuple[str, int], ...]:
-    examples = datasets.load_split(project_id, dataset_id).train.examples
-    return tuple(Counter(example.group for example in examples).most_common())
+    part = datasets.load_split(project_id, dataset_id).train
+    names = [_source(example, part.corpus) for example in part.examples]
+    return tuple(Counter(names).most_common())
+
+
+def _source(example: QueryPassages | Labelled, corpus: Corpus) -> str:
+    """What an example is counted under: its document, or the name of its choice."""
+    if not isinstance(example, Labelled):
+        return example.group
+    if example.label not in corpus.positions:
+        return "out of scope"
+    return corpus[example.label].title or example.label
 
 
 def _documents(project_id: str, dataset_id: str) -> tuple[DocumentShare, ...]:

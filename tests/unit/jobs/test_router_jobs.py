@@ -11,7 +11,7 @@ from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.storage import artefacts, database, datasets
 from finetune_core.storage.datasets import DatasetRow
-from finetune_core.workspace import classes, comparisons, jobs, models, projects
+from finetune_core.workspace import classes, comparisons, jobs, model_card, models, projects
 from tests.training_fixtures import TINY_ROUTING_CONFIG, Trained, tiny_routing_split
 
 
@@ -53,6 +53,11 @@ def test_routers_are_trained_compared_and_taken_away(project_id: str, tmp_path: 
     assert classes.summary(view, by_name["first"]["key"])["classes"][0]["name"] == "roses"
     assert {"true", "predicted", "rank"} <= comparisons.rows(view)[0].keys()
     assert len(RouterFile.read(tmp_path / "out").labels) == 8
+    card = model_card.markdown(models.by_name(project_id, "first").id)
+    assert "class TunedSelector(BaseSelector):" in card
+    assert "| Choice | Questions to learn from |" in card
+    assert "| tyres | 3 |" in card
+    assert "| out of scope | 2 |" in card
     assert (tmp_path / "out" / "embedder" / "model.safetensors").is_file()
 
 
