@@ -45,10 +45,11 @@ def _card(view: providers.ProviderView, key: str) -> None:
             st.caption(t("Add this line to the file .env; it is read again by each job:"))
             st.code(view.env_line, language=None)
         with st.container(horizontal=True):
-            if st.button(t("Test"), icon=":material/network_check:", key=f"{mine}_test"):
-                _probe(one.name)
+            is_tested = st.button(t("Test"), icon=":material/network_check:", key=f"{mine}_test")
             st.button(t("Delete"), icon=":material/delete:", type="tertiary", key=f"{mine}_delete",
                       on_click=providers.delete, args=(one.id,))  # fmt: skip
+        if is_tested:
+            _probe(one.name)
         with st.expander(t("Change"), key=f"{mine}_change"):
             _fields(one, mine)
 

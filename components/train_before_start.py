@@ -19,6 +19,10 @@ def train_before_start(project_id: str, dataset: DatasetView, recipe: str, confi
         st.subheader(t("Before you start"), anchor=False)
         with st.spinner(t("Estimating …")):
             estimate = _estimate(project_id, dataset.id, recipe, config.model_dump_json())
+        if estimate is None:
+            st.caption(t("Nobody can tell in advance how long this takes; the page Runs shows how far it is."))
+            _detectable(dataset.manifest)
+            return
         st.table(
             {
                 t("Time"): t("about {time}", time=duration_text(estimate.seconds)),
@@ -37,7 +41,7 @@ def train_before_start(project_id: str, dataset: DatasetView, recipe: str, confi
 
 
 @st.cache_data(ttl=60, max_entries=100, show_spinner=False)
-def _estimate(project_id: str, dataset_id: str, recipe: str, config: str) -> RunEstimate:
+def _estimate(project_id: str, dataset_id: str, recipe: str, config: str) -> RunEstimate | None:
     """Kept for a minute: the page runs again at every change."""
     return runs.estimate(project_id, dataset_id, recipe, json.loads(config))
 

@@ -19,5 +19,17 @@ def train_recipe(*, key: str) -> Recipe:
         key=key,
         bind="query-params",
     )
-    st.caption(plain(t(known[chosen].summary)))
-    return known[chosen]
+    recipe = known[chosen]
+    st.caption(plain(t(recipe.summary)))
+    if recipe.notice:
+        st.warning(plain(t(recipe.notice)), icon=":material/event_busy:")
+        if instead := known.get(recipe.alternative):
+            st.button(
+                t("Take “{title}” on the same data", title=t(instead.title)), icon=":material/swap_horiz:",
+                key=f"{key}_instead", on_click=_take, args=(key, instead.name),
+            )  # fmt: skip
+    return recipe
+
+
+def _take(key: str, name: str) -> None:
+    st.session_state[key] = name

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from components.config_form import config_form, field_widget
 from components.train_base_model import train_base_model
 from components.train_negatives import train_negatives
+from components.train_service import train_service
 from finetune_core.recipes import Recipe
 from finetune_core.workspace.datasets import DatasetView
 from finetune_core.workspace.projects import Project
@@ -26,11 +27,14 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
         below_margin.append(st.container())
         return entered
 
+    def service(field: FieldInfo, value: Any, widget_key: str) -> str:
+        return train_service(field, value, key=widget_key)
+
     config = config_form(
         recipe.config,
         key=f"{key}.{recipe.name}",
         values={"base_model": project.base_model} if "base_model" in recipe.config.model_fields else None,
-        widgets={"base_model": base_model, "margin": margin},
+        widgets={"base_model": base_model, "margin": margin, "service": service},
     )
     if config is not None and below_margin:
         with below_margin[0]:

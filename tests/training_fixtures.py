@@ -196,11 +196,15 @@ def trained_adapter(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 def add_tiny_dataset(project_id: str, name: str = "v1") -> str:
     """Keep `tiny_split()` as a dataset version of the project and return its id."""
+    return add_dataset(project_id, tiny_split(), name)
+
+
+def add_dataset(project_id: str, split: Split[Any], name: str = "v1", facts: dict[str, Any] | None = None) -> str:
+    """Keep a split as a dataset version of the project and return its id; `facts` is what else its manifest says."""
     from finetune_core.storage import artefacts, database, datasets
 
-    split = tiny_split()
     fingerprint = datasets.fingerprint({part: split.part(part) for part in SplitName})
-    manifest: dict[str, Any] = {"hash": fingerprint, "name": name}
+    manifest: dict[str, Any] = {"hash": fingerprint, "name": name, **(facts or {})}
     manifest |= {f"num_{part}": len(split.part(part)) for part in SplitName}
     with artefacts.publish(datasets.folder(project_id, fingerprint), manifest) as target:
         manifest["corpora"] = datasets.write_split(target, split)

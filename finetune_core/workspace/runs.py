@@ -148,14 +148,17 @@ def parsed_settings(recipe: str, assignments: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, Any]) -> RunEstimate:
-    """Time, memory and disk of a run that was not started yet. Raises what `launch` raises.
+def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, Any]) -> RunEstimate | None:
+    """Time, memory and disk of a run that was not started yet, None for a recipe whose work nobody can foresee: that of
+    a service, say. Raises what `launch` raises.
 
     The time comes from the last runs of the same base model on this machine, else from how fast it encoded texts with
     it when a dataset was frozen, else from a probe.
     """
-    checked = cast(EmbeddingConfig, checked_config(project_id, recipe, config))
+    checked = checked_config(project_id, recipe, config)
     row = dataset_version(project_id, dataset_id)
+    if not isinstance(checked, EmbeddingConfig):
+        return None
     counts = _token_sample(project_id, row.id, checked.base_model)
     size = cost.model_size(embedder.resolve(checked.base_model))
     num_groups = counts.num_rows if checked.loss is Loss.CACHED else counts.num_groups

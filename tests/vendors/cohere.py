@@ -50,7 +50,7 @@ class Account:
         order = sorted(range(len(documents)), key=lambda i: -scores[i])
         return {
             "id": "rerank-loopback",
-            "results": [{"index": i, "relevance_score": scores[i]} for i in order],
+            "results": [{"index": i, "relevance_score": scores[i]} for i in order[: seen.body.get("top_n")]],
             "meta": {
                 "api_version": {"version": "2"},
                 "billed_units": {"search_units": -(-len(documents) // 100)},

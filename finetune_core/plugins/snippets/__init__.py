@@ -15,6 +15,7 @@ class Framework:
 
 
 FRAMEWORKS = {
+    "cohere_reranker": (Framework("LlamaIndex", "llama_index_cohere"),),
     "embedding": (
         Framework("LlamaIndex", "llama_index"),
         Framework("sentence-transformers", "sentence_transformers"),

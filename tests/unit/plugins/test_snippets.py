@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from finetune_core import recipes
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.plugins.snippets import FRAMEWORKS, render
 from finetune_core.providers.embedder import LocalEmbedder
 from finetune_core.workspace import jobs, models, projects
+from tests.training_fixtures import Trained
 from tests.tuned_model import MAX_TOKENS, PASSAGE_PREFIX, QUERY_PREFIX, TEXTS, add_tuned_model
+from tests.vendors.server import KEY
 
 QUESTION = "How do I start it?"
 PRINTED = {
@@ -77,3 +80,30 @@ def test_a_snippet_gives_the_same_vectors(template: str, exported: Path, tmp_pat
 def test_an_unknown_snippet_is_refused() -> None:
     with pytest.raises(ValueError, match="llama_index"):
         render("haystack", folder="x", name="y")
+
+
+def test_a_custom_reranker_reorders_the_nodes_of_llama_index(trained_cohere: Trained, tmp_path: Path) -> None:
+    recipe = recipes.get("cohere_reranker")
+    recipe.save(trained_cohere.model, tmp_path / "saved")
+    (tmp_path / "export").mkdir()
+    recipe.exports["cohere"](tmp_path / "saved", tmp_path / "export")
+    (framework,) = FRAMEWORKS["cohere_reranker"]
+    code = render(framework.template, folder=str(tmp_path / "export"), name="mine")
+    example, corpus = trained_cohere.split.test.examples[0], trained_cohere.split.test.corpus
+    texts = [passage.full_text for passage in corpus]
+    script = tmp_path / "snippet.py"
+    after = (
+        "import json, sys\nfrom llama_index.core.schema import TextNode\n"
+        f"nodes = [NodeWithScore(node=TextNode(text=text), score=0.0) for text in {texts!r}]\n"
+        f"found = reranker.postprocess_nodes(nodes, query_str={example.query!r})\n"
+        "print(json.dumps([one.node.get_content() for one in found]))\nassert 'finetune_core' not in sys.modules\n"
+    )
+    script.write_text(f"{code}\n{after}", encoding="utf-8")
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"CO_API_KEY": KEY}
+    done = subprocess.run(
+        [sys.executable, "-I", str(script)], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) == 5
+    assert found[0] == corpus[next(iter(example.relevant))].full_text
