@@ -29,3 +29,8 @@ def detect_language(text: str) -> str:
     )
     (best, language), (second, _) = shares[0], shares[1]
     return language if best >= 0.06 and best > 1.25 * second else ""
+
+
+def lowered(text: str, language: str) -> str:
+    """The text in lower case by the rules of `language` ("tr" or "Turkish": İ becomes i and I becomes ı)."""
+    return text.replace("İ", "i").replace("I", "ı").lower() if language in {"tr", "Turkish"} else text.lower()

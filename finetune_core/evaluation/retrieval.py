@@ -6,6 +6,7 @@ Shape suffixes: Q questions, P passages, K ranks (best first), D vector dimensio
 import itertools
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -133,8 +134,13 @@ class Bm25Retriever:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text in lower case, punctuation left out; of any language that separates words."""
-    return _WORD.findall(text.lower())
+    """The words of a text in lower case, punctuation left out; of any language that separates words.
+
+    Turkish has a dotted and a dotless i in both cases, which plain lower case mixes up or tears apart ("İzmir" becomes an i,
+    a loose dot and "zmir"); here all four are one letter, whatever language the text is in.
+    """
+    whole = unicodedata.normalize("NFC", text).replace("İ", "i").lower()
+    return _WORD.findall(whole.replace("ı", "i"))
 
 
 _Found = tuple[NDArray[np.int64], NDArray[np.float64]]  # positions and scores of one question, best first

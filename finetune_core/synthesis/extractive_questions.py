@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from finetune_core.corpus.language import lowered
+from finetune_core.evaluation.retrieval import words_of
 from finetune_core.providers.chat import Checkpoint
 from finetune_core.records import Passage, content_id
 from finetune_core.synthesis.questions import Batch, Written
@@ -213,8 +215,8 @@ def _lower_first(text: str) -> str:
 
 def _nearest(words: Sequence[str], statements: Sequence[str]) -> str:
     """The statement that holds most of the words; the first of equals."""
-    wanted = {part for word in words for part in word.casefold().split()}
-    return max(statements, key=lambda statement: len(wanted & set(re.findall(r"\w+", statement.casefold()))))
+    wanted = {part for word in words for part in words_of(word)}
+    return max(statements, key=lambda statement: len(wanted & set(words_of(statement))))
 
 
 _YAKE_LANGUAGES = {
@@ -228,7 +230,10 @@ def _key_phrases(passage: Passage, language: str) -> list[str]:
     import yake
 
     extractor = yake.KeywordExtractor(lan=_YAKE_LANGUAGES.get(language, "en"), n=3, dedupLim=0.7, top=12)
-    return [phrase.casefold() if phrase.istitle() else phrase for phrase, _ in extractor.extract_keywords(passage.text)]
+    return [
+        lowered(phrase, language) if phrase.istitle() else phrase
+        for phrase, _ in extractor.extract_keywords(passage.text)
+    ]
 
 
 class ExtractiveQuestions:

@@ -1,0 +1,112 @@
+"""Turkish all the way: documents, chunks, written questions, imported questions, BM25, an adapter; no letter changes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finetune_core import recipes
+from finetune_core.corpus.language import lowered
+from finetune_core.evaluation.retrieval import Bm25Retriever, words_of
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.providers.bundled import is_bundled_installed
+from finetune_core.records import Corpus, Part, Passage, QueryPassages, Split, SplitName
+from finetune_core.storage import database, documents
+from finetune_core.synthesis.extractive_questions import extracts
+from finetune_core.workspace import corpus, jobs, pairs, projects
+from tests.training_fixtures import RecordedRun
+
+NUM_PASSAGES = 24
+
+
+@pytest.fixture
+def thquad(shared_data: Path) -> tuple[list[dict], list[dict]]:
+    """The first passages of the set with their questions, as rows."""
+    folder = shared_data / "retrieval" / "turkish-thquad" / "norm"
+    passages = [json.loads(line) for line in (folder / "corpus.jsonl").read_text("utf-8").splitlines()[:NUM_PASSAGES]]
+    known = {row["id"] for row in passages}
+    questions = [json.loads(line) for line in (folder / "queries.jsonl").read_text("utf-8").splitlines()]
+    return passages, [row for row in questions if set(row["relevant"]) <= known]
+
+
+def test_the_four_letters_i_are_told_apart_and_matched() -> None:
+    assert lowered("IRAK İZMİR Işık", "Turkish") == "ırak izmir ışık"
+    assert lowered("IRAK", "English") == "irak"
+    assert words_of("İzmir'de IŞIK") == words_of("izmir'de ışık") == ["izmir", "de", "işik"]
+    assert words_of("dag\u0306") == words_of("dağ") == ["dağ"]
+
+
+def test_ingested_and_asked_about_without_a_wrong_letter(thquad: tuple[list[dict], list[dict]], tmp_path: Path) -> None:
+    passages, _ = thquad
+    file = tmp_path / "tarih.txt"
+    file.write_bytes("\n\n".join(row["text"] for row in passages).encode("cp1254", "ignore"))
+    project = projects.create("tarih").id
+    corpus.ingest_path(project, file, roots=[tmp_path])
+    run_queued_here()
+    with database.reading() as connection:
+        chunks = documents.included_chunks(connection, project)
+        languages = documents.num_by_language(connection, project)
+    assert languages == {"tr": 1}
+    assert corpus.unknown_languages(project, "bundled/all-MiniLM-L6-v2") == {"tr": 1}
+    letters = "çğıöşüÇĞİÖŞÜâîû"
+    written = "".join(row["text"] for row in passages)
+    kept = "".join(chunk.passage.text for chunk in chunks)
+    for letter in letters:
+        assert kept.count(letter) >= written.count(letter), letter
+    for row in passages:
+        known = {lowered(word, "tr") for word in (row["title"] + " " + row["text"]).split()}
+        for extract in extracts(Passage(row["id"], row["text"], "d", row["title"]), "Turkish", 6):
+            assert extract.evidence in row["text"]
+            for word in extract.question.split():
+                bare = lowered(word, "tr").strip(".,;:!?()\"'“”’")
+                assert any(bare in one for one in known), (word, row["id"])
+
+
+def test_imported_searched_and_tuned_without_a_wrong_letter(
+    thquad: tuple[list[dict], list[dict]], tmp_path: Path
+) -> None:
+    if not is_bundled_installed():
+        pytest.skip("the bundled embedder is not installed")
+    passages, questions = thquad
+    folder = tmp_path / "beir"
+    (folder / "qrels").mkdir(parents=True)
+    rows = [{"_id": row["id"], "title": row["title"], "text": row["text"]} for row in passages]
+    _write(folder / "corpus.jsonl", rows)
+    _write(folder / "queries.jsonl", [{"_id": row["id"], "text": row["question"]} for row in questions])
+    lines = ["query-id\tcorpus-id\tscore", *(f"{row['id']}\t{row['relevant'][0]}\t1" for row in questions)]
+    (folder / "qrels" / "train.tsv").write_text("\n".join(lines), "utf-8")
+    project = projects.create("tarih").id
+    pairs.import_file(project, folder, "beir")
+    found = pairs.page(project, pairs.PairFilter(), 0, 10_000)[0]
+    assert {pair.question for pair in found} == {row["question"].strip() for row in questions}
+    split = _split(passages, questions)
+    run, recipe = RecordedRun(tmp_path), recipes.get("embedding_adapter")
+    config = recipe.config(epochs=20, learning_rates=(3e-3,), max_tokens=64, evaluations=5)
+    model = recipe.train(split, config, run)
+    scores = {
+        name: recipe.metrics["ndcg@10"](recipe.evaluate(system, split.test, config, run).columns)
+        for name, system in recipe.systems(config, model, run).items()
+    }
+    assert scores["bm25"] > 0.5
+    assert scores["tuned"] >= scores["base"]
+    loud = Part(SplitName.TEST, split.test.examples, split.test.corpus)
+    shouted = [example.query.replace("i", "İ").replace("ı", "I").upper() for example in loud.examples]
+    quiet = Bm25Retriever().rank([example.query for example in loud.examples], loud.corpus, 5, run)
+    assert Bm25Retriever().rank(shouted, loud.corpus, 5, run).ids == quiet.ids
+    assert not jobs.listing(project, ("train",))
+
+
+def _write(path: Path, rows: list[dict]) -> None:
+    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), "utf-8")
+
+
+def _split(passages: list[dict], questions: list[dict]) -> Split[QueryPassages]:
+    corpus = Corpus(tuple(Passage(row["id"], row["text"], row["title"], row["title"]) for row in passages))
+    rows = [QueryPassages(row["id"], row["question"], {row["relevant"][0]: 1}, row["relevant"][0]) for row in questions]
+    parts = [tuple(rows[start::4]) for start in range(4)]
+    return Split(
+        Part(SplitName.TRAIN, parts[0] + parts[1], corpus),
+        Part(SplitName.VALIDATION, parts[2], corpus),
+        Part(SplitName.TEST, parts[3], corpus),
+        "thquad",
+    )
