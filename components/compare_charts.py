@@ -38,11 +38,12 @@ def _before_after(view: ComparisonView, system: str, names: list[str]) -> Any:
     from plotly import graph_objects as go
 
     base = view.system(view.difference(system)["against"])
-    floors = [each for each in view.result["systems"] if each["role"] == "floor"][:1]
-    drawn = [(each, "floor", html.escape(each["name"]), 0.26) for each in floors]
-    drawn += [(base, "base", t("base"), 0.0), (view.system(system), "tuned", t("tuned"), -0.26)]
+    floors = [each for each in view.result["systems"] if each["role"] == "floor"][:2]
+    drawn = [(each, role, html.escape(each["name"])) for each, role in zip(floors, ("floor", "other"), strict=False)]
+    drawn += [(base, "base", t("base")), (view.system(system), "tuned", t("tuned"))]
     figure = go.Figure()
-    for each, role, title, offset in drawn:
+    for place, (each, role, title) in enumerate(drawn):
+        offset = 0.26 - 0.52 * place / (len(drawn) - 1)
         values = [each["metrics"][name] for name in names]
         points = [(row, value) for row, value in enumerate(values) if value["value"] is not None]
         figure.add_scatter(

@@ -58,6 +58,7 @@ def test_a_custom_reranker_is_made_and_compared(
         page.get_by_role("button", name="Compare", exact=True).click()
         expect(page.get_by_text("Verdict on nDCG@10")).to_be_visible(timeout=SLOW_MS)
         settle(page)
+        until(page, "[...document.querySelectorAll('.legendtext')].some(one => one.textContent === 'stock')")
         screenshot(page, "cohere-04-verdict")
         assert (len(account.datasets), len(account.models)) == (1, 1)
 
