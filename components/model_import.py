@@ -18,7 +18,7 @@ def model_import(project: Project, *, key: str) -> None:
                 "Its weights are converted once, and no code in them runs."
             )
         )
-        st.text_input(t("Folder on this machine"), key=f"{key}.folder", placeholder="/work/adapter_model")
+        st.text_input(t("Folder on this machine"), key=f"{key}.folder", placeholder="/models/adapter_model")
         st.text_input(t("Embedding model it was tuned for"), project.base_model, key=f"{key}.base_model")
         st.button(t("Import"), type="primary", key=f"{key}.start", on_click=_start, args=(project.id, key))
         show_kept_error(key)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from components.config_form import config_form, field_widget
+from components.text import plain, t
 from components.train_base_model import train_base_model
 from components.train_negatives import train_negatives
 from components.train_service import train_service
@@ -39,4 +40,6 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
     if config is not None and below_margin:
         with below_margin[0]:
             train_negatives(project.id, dataset.id, config.model_dump(mode="json"), key=f"{key}.negatives")
+    if caution := getattr(config, "caution", ""):
+        st.warning(plain(t(caution)), icon=":material/warning:")
     return config

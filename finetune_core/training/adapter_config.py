@@ -159,6 +159,16 @@ class AdapterConfig(BaseModel):
         json_schema_extra=ADVANCED,
     )
 
+    @property
+    def caution(self) -> str:
+        """What a person should know before a run with these settings; "" where there is nothing."""
+        if self.kind is not Kind.NUDGE:
+            return ""
+        return (
+            "Nudge fits a fixed corpus only. It moves the passages that training questions are about; passages without one, "
+            "and those added or changed later, stay where they are and can lose to those that moved."
+        )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if any(not 0 < rate <= 1 for rate in self.learning_rates):

@@ -60,3 +60,11 @@ def test_a_language_that_the_base_model_has_not_learned_is_told(open_page: OpenP
         assert f"{num} document" in warnings(page)
         assert "Turkish, which bundled/all-MiniLM-L6-v2 has not learned" in warnings(page).replace("\\", "")
     assert corpus.unknown_languages(project_id, "intfloat/multilingual-e5-small") == {}
+
+
+def test_the_limit_of_moved_passages_is_told_before_the_run(open_page: OpenPage, project_id: str) -> None:
+    app = open_page("train", project=project_id)
+    app.selectbox(key="recipe").set_value("embedding_adapter").run()
+    assert "fixed corpus" not in " ".join(warning.value for warning in app.warning)
+    app.selectbox(key="train.embedding_adapter.kind").set_value("nudge").run()
+    assert "fits a fixed corpus only" in " ".join(warning.value for warning in app.warning)
