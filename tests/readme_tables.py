@@ -1,4 +1,4 @@
-"""The README's tables that are made from code: settings and commands. `python -m tests.readme_tables` writes them anew."""
+"""The README's tables that are made from code: recipes, commands, settings. `python -m tests.readme_tables` writes them anew."""
 
 import re
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import typer
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from finetune_core import recipes
 from finetune_core.commands import build
 from finetune_core.settings import Settings
 
@@ -32,13 +33,30 @@ def commands_table() -> str:
     return "\n".join(rows)
 
 
+def recipes_table() -> str:
+    """One row for each recipe: what it tunes, the examples it eats, the metric of the verdict, how to call it."""
+    rows = ["| recipe | what it tunes | eats | headline metric | call |", "| --- | --- | --- | --- | --- |"]
+    for name, recipe in recipes.discover().items():
+        settings = " --set service=SERVICE" if "service" in recipe.config.model_fields else ""
+        call = f"python -m finetune_core train --project P --dataset v1 --recipe {name}{settings} --wait"
+        said = f"{recipe.summary} **{recipe.notice}**" if recipe.notice else recipe.summary
+        rows.append(
+            f"| `{name}` | {' '.join(said.split())} | `{recipe.record.__name__}` | {recipe.headline} | `{call}` |"
+        )
+    return "\n".join(rows)
+
+
 def commands() -> dict[str, Any]:
     """Every command by its name."""
     group = typer.main.get_command(build())
     return dict(group.commands)
 
 
-TABLES: dict[str, Callable[[], str]] = {"commands": commands_table, "settings": settings_table}
+TABLES: dict[str, Callable[[], str]] = {
+    "recipes": recipes_table,
+    "commands": commands_table,
+    "settings": settings_table,
+}
 
 
 def section(text: str, name: str) -> str:

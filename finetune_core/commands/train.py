@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from finetune_core import recipes
 from finetune_core.commands.output import Json, Project, emit, project_id, wait_and_tell
 from finetune_core.workspace import runs
 
@@ -31,7 +32,8 @@ def train(
     view = runs.get(run_id)
     value: dict[str, Any] = {"run": run_id, "state": view.state}
     if view.model_id:
-        value |= {"model": view.model_id, "best_step": view.best_step, "validation_ndcg@10": view.best_value}
+        value |= {"model": view.model_id, "best_step": view.best_step}
+        value |= {"headline": recipes.get(view.recipe).headline, "validation": view.best_value}
     emit(value, as_json, f"Run {run_id} is {view.state}.")
 
 
@@ -45,8 +47,9 @@ def show_runs(project: Project, as_json: Json = False) -> None:
             "recipe": view.recipe,
             "dataset": view.dataset_id,
             "state": view.state,
-            "base_validation_ndcg@10": view.base_value,
-            "best_validation_ndcg@10": view.best_value,
+            "headline": recipes.get(view.recipe).headline,
+            "base_validation": view.base_value,
+            "best_validation": view.best_value,
             "best_step": view.best_step,
             "model": view.model_id,
         }

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from finetune_core import recipes
 from finetune_core.settings import Settings
 from tests.readme_tables import README, TABLES, commands, section
 
@@ -43,6 +44,15 @@ def test_every_command_in_the_text_exists() -> None:
         known = {option for parameter in commands()[name].params for option in parameter.opts}
         unknown = set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)) - known
         assert not unknown, f"README calls {name!r} with {unknown}"
+
+
+def test_every_recipe_has_its_call() -> None:
+    table = section(README.read_text(encoding="utf-8"), "recipes")
+    for name, recipe in recipes.discover().items():
+        (row,) = [row for row in table.splitlines() if row.startswith(f"| `{name}` |")]
+        assert f"--recipe {name} " in row
+        for field in re.findall(r"--set (\w+)=", row):
+            assert field in recipe.config.model_fields
 
 
 def test_files_and_modules_it_names_exist() -> None:

@@ -68,7 +68,7 @@ def test_the_command_line_shows_runs(project: str, trained: Trained) -> None:
     shown = CliRunner().invoke(build(), ["runs", "--project", "Tiny", "--json"], catch_exceptions=False)
     (row,) = json.loads(shown.stdout)
     assert (row["run"], row["model"], row["state"]) == (run_id, model_id, "done")
-    assert row["best_validation_ndcg@10"] == trained.model.facts["best_validation"]
+    assert row["best_validation"] == trained.model.facts["best_validation"]
 
 
 def test_the_command_line_starts_a_run(project: str) -> None:
