@@ -1,5 +1,6 @@
 """A custom reranker, fine-tuned once at the loopback service, and what is needed to do it again."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from finetune_core.evaluation.leakage import LeakageReport
 from finetune_core.providers.prices import Prices
 from finetune_core.records import QueryPassages, ServiceKind, Split
 from finetune_core.storage.providers import Provider
@@ -20,6 +22,12 @@ TINY_COHERE_CONFIG = {
     "service": "loopback", "max_tokens": 32, "depth": 8, "num_negatives": 2, "poll_s": 0.01, "seed": 1,
     "cosine_margin": 0.0,
 }  # fmt: skip
+
+CARD_FACTS = {
+    "num_groups": {"train": 8, "validation": 4, "test": 8}, "num_searched": {"train": 8, "validation": 8, "test": 8},
+    "split_rule": "document", "warnings": [], "leakage": dataclasses.asdict(LeakageReport()) | {"sentences": []},
+}  # fmt: skip
+"""What a dataset's card shows."""
 
 
 def tiny_reranking_split(num_each: int = 33) -> Split[QueryPassages]:

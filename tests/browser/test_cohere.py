@@ -1,6 +1,5 @@
 """The path to a custom Cohere reranker over a loopback service: the provider, the warning, the run, its curve, the verdict."""
 
-import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,21 +7,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from finetune_core.evaluation.leakage import LeakageReport
 from finetune_core.workspace import projects
 from tests.browser.conftest import screenshot, settle, until
-from tests.cohere_fixtures import tiny_reranking_split
+from tests.cohere_fixtures import CARD_FACTS, tiny_reranking_split
 from tests.dashboard_server import dashboard
 from tests.training_fixtures import add_dataset
 from tests.vendors.cohere import Account, serving_cohere
 from tests.vendors.server import KEY
 
 SLOW_MS = 180_000
-FACTS = {
-    "num_groups": {"train": 8, "validation": 4, "test": 8}, "num_searched": {"train": 8, "validation": 8, "test": 8},
-    "split_rule": "document", "warnings": [], "leakage": dataclasses.asdict(LeakageReport()) | {"sentences": []},
-}  # fmt: skip
-"""What a dataset's card shows."""
 
 
 def test_a_custom_reranker_is_made_and_compared(
@@ -31,7 +24,7 @@ def test_a_custom_reranker_is_made_and_compared(
     home = tmp_path / "home"
     monkeypatch.setenv("AYAR_HOME", str(home))
     project = projects.create("Handbook").id
-    add_dataset(project, tiny_reranking_split(), facts=FACTS)
+    add_dataset(project, tiny_reranking_split(), facts=CARD_FACTS)
     account = Account(statuses=["STATUS_FINETUNING", "STATUS_FINETUNING", "STATUS_READY"])
     with serving_cohere(account) as (vendor, _), dashboard(home, {"CO_API_KEY": KEY}) as server:
         page = open_tab(f"{server.url}/settings?project={project}")
