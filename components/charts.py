@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _LIGHT = {
-    "tuned": "#0B7F7F", "base": "#8A9794", "floor": "#C8772E", "other": "#7A5BB5",
+    "tuned": "#0B7F7F", "base": "#8A9794", "floor": "#C8772E", "other": "#7A5BB5", "third": "#2F6FB2",
     "better": "#2E8B57", "worse": "#C2413B", "undecided": "#8A9794", "text": "#0E1614", "grid": "#E2DED3",
 }  # fmt: skip
 _DARK = {
-    "tuned": "#43C6BD", "base": "#8FA09C", "floor": "#E9A566", "other": "#B79CE8",
+    "tuned": "#43C6BD", "base": "#8FA09C", "floor": "#E9A566", "other": "#B79CE8", "third": "#7DB4EA",
     "better": "#6CC893", "worse": "#F08B84", "undecided": "#8FA09C", "text": "#E6ECEA", "grid": "#2C3836",
 }  # fmt: skip
 _LIGHT_SERIES = ["#0B7F7F", "#C8772E", "#7A5BB5", "#2F6FB2", "#B8476B", "#8C8A2B", "#8A9794", "#4B5563"]
@@ -20,7 +20,7 @@ _DARK_SERIES = ["#43C6BD", "#E9A566", "#B79CE8", "#7DB4EA", "#EC8FAE", "#C9C766"
 
 
 def colour(role: str) -> str:
-    """The colour of a role in the theme in force: tuned, base, floor, other, better, worse, undecided, text or grid."""
+    """The colour of a role in the theme in force: tuned, base, floor, other, third, better, worse, undecided, text or grid."""
     return (_DARK if _is_dark() else _LIGHT)[role]
 
 

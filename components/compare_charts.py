@@ -10,7 +10,8 @@ from components.compare_metrics import crosses_zero
 from components.text import t
 from finetune_core.workspace.comparisons import ComparisonView, signed
 
-_ROW_PX = 44
+_ROW_PX = 52
+_BASELINES = ("floor", "other", "third")
 
 
 def compare_charts(view: ComparisonView, system: str, *, key: str) -> None:
@@ -38,8 +39,8 @@ def _before_after(view: ComparisonView, system: str, names: list[str]) -> Any:
     from plotly import graph_objects as go
 
     base = view.system(view.difference(system)["against"])
-    floors = [each for each in view.result["systems"] if each["role"] == "floor"][:2]
-    drawn = [(each, role, html.escape(each["name"])) for each, role in zip(floors, ("floor", "other"), strict=False)]
+    floors = [each for each in view.result["systems"] if each["role"] == "floor"]
+    drawn = [(each, role, html.escape(each["name"])) for each, role in zip(floors, _BASELINES, strict=False)]
     drawn += [(base, "base", t("base")), (view.system(system), "tuned", t("tuned"))]
     figure = go.Figure()
     for place, (each, role, title) in enumerate(drawn):

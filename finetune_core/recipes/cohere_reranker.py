@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ProviderError
+from finetune_core.evaluation.hybrid import retrieval_baselines
 from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.retrieval import (
     HEADLINE,
     NUM_RANKS,
     RETRIEVAL_METRICS,
-    Bm25Retriever,
-    DenseRetriever,
     Ranking,
     Retriever,
     evaluate_retrieval,
@@ -74,7 +73,7 @@ def train(split: Split[QueryPassages], config: CohereConfig, run: Run) -> Cohere
 
 
 def systems(config: CohereConfig, model: CohereModel | None, run: Run) -> dict[str, Retriever]:
-    """BM25, the retriever alone, the retriever with the stock reranker and, if given, with the custom one."""
+    """BM25, the retriever alone, both fused, the retriever with the stock reranker and, if given, with the custom one."""
     service = _service(config, run)
     if model is not None and model.base_url != service.base_url:
         raise ProviderError(
@@ -85,13 +84,10 @@ def systems(config: CohereConfig, model: CohereModel | None, run: Run) -> dict[s
 
 
 def _systems(config: CohereConfig, model: CohereModel | None, client: CohereClient, run: Run) -> dict[str, Retriever]:
-    base = DenseRetriever("base", open_embedder(config.base_model, run, config.max_tokens))
+    found = retrieval_baselines(open_embedder(config.base_model, run, config.max_tokens))
+    base = found["base"]
     stock = CohereReranker(client, config.stock_model, run.cache)
-    found: dict[str, Retriever] = {
-        "bm25": Bm25Retriever(),
-        "base": base,
-        "stock": RerankedRetriever("stock", base, stock, config.depth),
-    }
+    found["stock"] = RerankedRetriever("stock", base, stock, config.depth)
     if model is not None:
         custom = CohereReranker(client, model.rerank_name, run.cache)
         found["tuned"] = RerankedRetriever("tuned", base, custom, config.depth)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from finetune_core.evaluation.hybrid import retrieval_baselines
 from finetune_core.evaluation.retrieval import (
     HEADLINE,
     NUM_RANKS,
     RETRIEVAL_METRICS,
-    Bm25Retriever,
     DenseRetriever,
     Ranking,
     Retriever,
@@ -54,11 +54,8 @@ def train(split: Split[QueryPassages], config: EmbeddingConfig, run: Run) -> Emb
 
 
 def systems(config: EmbeddingConfig, model: EmbeddingModel | None, run: Run) -> dict[str, Retriever]:
-    """BM25, the base model and, if given, the tuned one: same prefixes, same token limit, vectors cached."""
-    found: dict[str, Retriever] = {
-        "bm25": Bm25Retriever(),
-        "base": DenseRetriever("base", base_embedder(config, run.cache)),
-    }
+    """BM25, the base model, both fused and, if given, the tuned one: same prefixes, same token limit, vectors cached."""
+    found = retrieval_baselines(base_embedder(config, run.cache))
     if model is not None:
         found["tuned"] = DenseRetriever("tuned", CachedEmbedder(model.embedder(), run.cache))
     return found

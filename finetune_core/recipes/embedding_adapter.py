@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
+from finetune_core.evaluation.hybrid import retrieval_baselines
 from finetune_core.evaluation.retrieval import (
     HEADLINE,
     NUM_RANKS,
     RETRIEVAL_METRICS,
-    Bm25Retriever,
     DenseRetriever,
     Ranking,
     Retriever,
@@ -40,9 +40,9 @@ def train(split: Split[QueryPassages], config: AdapterConfig, run: Run) -> Adapt
 
 
 def systems(config: AdapterConfig, model: AdapterModel | None, run: Run) -> dict[str, Retriever]:
-    """BM25, the base embedder and, if given, the same embedder with the adapter behind it."""
+    """BM25, the base embedder, both fused and, if given, the same embedder with the adapter behind it."""
     base = open_embedder(config.base_model, run, config.max_tokens)
-    found: dict[str, Retriever] = {"bm25": Bm25Retriever(), "base": DenseRetriever("base", base)}
+    found = retrieval_baselines(base)
     if model is not None:
         found["tuned"] = DenseRetriever("tuned", model.embedder(base))
     return found
