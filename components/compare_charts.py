@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from components.charts import colour, show_chart
-from components.compare_metrics import crosses_zero
+from components.compare_metrics import crosses_zero, judged
 from components.text import t
 from finetune_core.workspace.comparisons import ComparisonView, signed
 
@@ -68,7 +68,7 @@ def _reach(value: dict[str, Any], end: str) -> float:
 
 
 def _differences(view: ComparisonView, system: str, names: list[str]) -> Any:
-    intervals = [view.difference(system)["metrics"][name] for name in names]
+    intervals = [judged(view, system, name) for name in names]
     figure = interval_figure(intervals, names.index(view.result["headline"]))
     _name_rows(figure, view, names)
     return figure

@@ -58,7 +58,7 @@ def _all(view: ComparisonView, system: str) -> None:
 
 
 def _card(view: ComparisonView, system: str, base: dict[str, Any], name: str) -> None:
-    interval = view.difference(system)["metrics"][name]
+    interval = judged(view, system, name)
     after, before = (each["metrics"][name]["value"] for each in (view.system(system), base))
     is_known = interval["difference"] is not None and after is not None
     st.metric(
@@ -73,9 +73,19 @@ def _card(view: ComparisonView, system: str, base: dict[str, Any], name: str) ->
     )
 
 
+def judged(view: ComparisonView, system: str, name: str) -> dict[str, Any]:
+    """The interval of a metric, marked `is_open` where the verdict on it, corrected for several runs, is no difference."""
+    difference = view.difference(system)
+    is_headline = name == view.result["headline"]
+    is_open = is_headline and difference["verdict"]["outcome"] == "no_difference"
+    return {**difference["metrics"][name], "is_open": is_open}
+
+
 def crosses_zero(interval: dict[str, Any]) -> bool:
-    """Whether an interval leaves open that nothing changed."""
-    return interval["low"] is None or not (interval["low"] > 0 or interval["high"] < 0)
+    """Whether an interval, or the verdict on it, leaves open that nothing changed."""
+    return (
+        interval.get("is_open", False) or interval["low"] is None or not (interval["low"] > 0 or interval["high"] < 0)
+    )
 
 
 def _range(interval: dict[str, Any]) -> str:
@@ -96,7 +106,7 @@ def _rows(view: ComparisonView, system: str) -> list[dict[str, str]]:
             {
                 t("Metric"): f"**{title}**" if name == result["headline"] else title,
                 **{head: "–" if value is None else f"{value:.3f}" for head, value in values.items()},
-                t("Change"): pill(difference["metrics"][name]),
+                t("Change"): pill(judged(view, system, name)),
                 t("95 % interval"): _bounds(difference["metrics"][name]),
             }
         )
@@ -104,7 +114,7 @@ def _rows(view: ComparisonView, system: str) -> list[dict[str, str]]:
 
 
 def pill(interval: dict[str, Any]) -> str:
-    """A difference as a coloured badge in Markdown; grey where the interval crosses zero."""
+    """A difference as a coloured badge in Markdown; grey where perhaps nothing changed."""
     if interval["difference"] is None:
         return "–"
     hue = "gray" if crosses_zero(interval) else "green" if interval["difference"] > 0 else "red"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import pytest
 from streamlit.proto.Metric_pb2 import Metric as MetricProto
@@ -120,3 +121,22 @@ def test_markup_in_names_and_questions_is_shown_not_rendered(open_page: OpenPage
     for text in rendered:
         assert "](" not in text
         assert not re.search(r"(?<!\\)(<script|!\[|:red)", text)
+
+
+def test_a_change_the_correction_leaves_open_has_a_grey_pill() -> None:
+    from components.compare_metrics import judged, pill
+
+    interval = {"difference": 0.02, "low": 0.001, "high": 0.04}
+
+    def shown(outcome: str, name: str) -> str:
+        difference = {
+            "system": "s",
+            "metrics": {"ndcg@10": interval, "hit@1": interval},
+            "verdict": {"outcome": outcome},
+        }
+        view = SimpleNamespace(result={"headline": "ndcg@10"}, difference=lambda system: difference)
+        return pill(judged(view, "s", name))
+
+    assert shown("no_difference", "ndcg@10").startswith(":gray-badge")
+    assert shown("better", "ndcg@10").startswith(":green-badge")
+    assert shown("no_difference", "hit@1").startswith(":green-badge")
