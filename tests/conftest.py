@@ -11,7 +11,12 @@ from finetune_core.errors import StorageError
 from finetune_core.jobs import supervisor
 from finetune_core.storage import database
 from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for every test
-from tests.training_fixtures import trained, trained_adapter, trained_router  # noqa: F401  fixtures for every test
+from tests.training_fixtures import (  # noqa: F401  fixtures for every test
+    trained,
+    trained_adapter,
+    trained_cross_encoder,
+    trained_router,
+)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

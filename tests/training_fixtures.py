@@ -194,6 +194,28 @@ def trained_adapter(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     )
 
 
+TINY_RERANKER_CONFIG = {
+    "epochs": 4,
+    "batch_size": 6,
+    "learning_rate": 5e-4,
+    "max_tokens": 40,
+    "retriever_max_tokens": 32,
+    "hard_negatives": 0,
+    "random_negatives": 3,
+    "depth": 8,
+    "other_depths": (4,),
+    "evaluations": 2,
+    "seed": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def trained_cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The bundled model with a new head, trained to rerank by its recipe on `tiny_split()`."""
+    folder = tmp_path_factory.mktemp("trained-cross-encoder")
+    return _train_once("cross_encoder", TINY_RERANKER_CONFIG, tiny_split(), folder)
+
+
 def add_tiny_dataset(project_id: str, name: str = "v1") -> str:
     """Keep `tiny_split()` as a dataset version of the project and return its id."""
     return add_dataset(project_id, tiny_split(), name)

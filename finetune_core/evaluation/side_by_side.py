@@ -17,9 +17,9 @@ from finetune_core.recipe import Metric, Report
 class Entry:
     """One system of a comparison.
 
-    `role` is "floor" (trivial baseline), "base" or "tuned"; a tuned entry names the key of the base it started from
-    in `against`, its run and model, what its run reached on validation, and how many test questions leaked into what
-    it learned.
+    `role` is "floor" (a trivial baseline, or with a `model_id` another use of that model), "base" or "tuned". A tuned entry
+    names the key of the base it started from in `against`, its run and model, what its run reached on validation, and
+    how many test questions leaked into what it learned.
     """
 
     key: str
@@ -140,7 +140,7 @@ def _scored_in_both(a: Report, b: Report, columns: Sequence[str]) -> np.ndarray[
 
 def _floor(entries: Sequence[Entry], chosen: Entry, measures: Measures) -> tuple[str, Interval] | None:
     for entry in entries:
-        if entry.role == "floor":
+        if entry.role == "floor" and not entry.model_id:
             metric = measures.metrics[measures.headline]
             columns = (entry.report.columns, chosen.report.columns)
             return entry.name, paired_interval(*columns, chosen.report.groups, metric)

@@ -75,7 +75,7 @@ def answer(
 
 def save(model: EmbeddingModel, path: Path) -> None:
     """Copy the model into the empty folder `path`."""
-    _copy_files(model.folder, path)
+    copy_files(model.folder, path)
     kept = {key: getattr(model, key) for key in ("query_prefix", "passage_prefix", "max_tokens", "facts")}
     (path / SETTINGS_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
 
@@ -87,10 +87,10 @@ def load(path: Path, run: Run) -> EmbeddingModel:
 
 def export_folder(artefact: Path, target: Path) -> None:
     """A plain sentence-transformers folder, which needs no Ayar."""
-    _copy_files(artefact, target, left_out=frozenset({SETTINGS_FILE, "manifest.json"}))
+    copy_files(artefact, target, left_out=frozenset({SETTINGS_FILE, "manifest.json"}))
 
 
-def _copy_files(source: Path, target: Path, left_out: frozenset[str] = frozenset()) -> None:
+def copy_files(source: Path, target: Path, left_out: frozenset[str] = frozenset()) -> None:
     """Copy one by one: `copytree` would hide from the worker that it was the disk that is full."""
     for path in source.rglob("*"):
         if path.is_file() and path.name not in left_out:

@@ -5,14 +5,13 @@ which the model is validated, the pool it is validated on, the mined negatives, 
 was killed and started again ends where an undisturbed one does.
 """
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finetune_core.errors import DatasetError, TrainingError
+from finetune_core.errors import DatasetError
 from finetune_core.providers.embedder import LocalEmbedder, own_prefixes
 from finetune_core.providers.tokens import TokenCounter
 from finetune_core.providers.vector_cache import CachedEmbedder
@@ -78,7 +77,11 @@ def train_embedder(split: Split[QueryPassages], config: EmbeddingConfig, run: Ru
 
 
 def _rows(split: Split[QueryPassages], config: EmbeddingConfig, run: Run) -> list[TrainingRow]:
-    mined = _mined(split, config, run) if config.hard_negatives else None
+    mined = None
+    if config.hard_negatives:
+        mined = negatives.chosen_once(
+            split.train, lambda: base_embedder(config, run.cache), config.hard_negatives, config.margin, run
+        )
     rows = training_rows(split.train, *prefixes(config), mined)
     if len(rows) < 2:
         raise DatasetError(
@@ -86,24 +89,6 @@ def _rows(split: Split[QueryPassages], config: EmbeddingConfig, run: Run) -> lis
             hint="Accept more pairs on the Review page, then freeze a new version.",
         )
     return rows
-
-
-def _mined(split: Split[QueryPassages], config: EmbeddingConfig, run: Run) -> dict[str, list[str]]:
-    path = run.workdir / "negatives.json"
-    if not path.is_file():
-        run.progress(0.0, "Mining hard negatives")
-        candidates = negatives.mine(split.train, base_embedder(config, run.cache), run.checkpoint)
-        chosen = candidates.chosen(split.train, config.hard_negatives, config.margin)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(chosen), encoding="utf-8")
-        part.rename(path)
-    mined: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
-    if len(mined) < 2:
-        raise TrainingError(
-            f"With a margin of {config.margin:g}, {len(mined)} question(s) have {config.hard_negatives} hard negative(s).",
-            hint="Choose a smaller margin or fewer hard negatives.",
-        )
-    return mined
 
 
 def token_counter(config: EmbeddingConfig) -> Callable[[Sequence[str]], list[int]]:

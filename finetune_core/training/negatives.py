@@ -5,6 +5,7 @@ with effective hard-negative mining, 2024): a candidate must score below (1 - ma
 passages that score nearly as high as the right one are often right as well.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetune_core.corpus.near_duplicates import find_near_duplicates
+from finetune_core.errors import TrainingError
 from finetune_core.evaluation.retrieval import search
 from finetune_core.providers.embedder import Embedder
+from finetune_core.recipe import Run
 from finetune_core.records import Part, QueryPassages
 
 NUM_CANDIDATES = 50
@@ -79,7 +82,7 @@ def mine(
     passages = part.corpus.passages
     passages_PD = embedder.encode_passages([passage.full_text for passage in passages], checkpoint)
     queries_QD = embedder.encode_queries([example.query for example in part.examples], checkpoint)
-    barred = _barred_positions(part, checkpoint)
+    barred = barred_positions(part, checkpoint)
     depth = num_candidates + max((len(own) for own in barred), default=0)
     positions_QK = np.full((len(part), num_candidates), -1, np.int32)
     scores_QK = np.zeros((len(part), num_candidates), np.float32)
@@ -96,7 +99,30 @@ def mine(
     return Candidates(positions_QK, scores_QK, right_scores_Q)
 
 
-def _barred_positions(part: Part[QueryPassages], checkpoint: Callable[[], None]) -> list[set[int]]:
+def chosen_once(
+    part: Part[QueryPassages], open_embedder: Callable[[], Embedder], num_wanted: int, margin: float, run: Run
+) -> dict[str, list[str]]:
+    """Example id to ids of `num_wanted` hard negatives, mined once for a run and kept in its folder.
+
+    Raises TrainingError if the margin leaves fewer than 2 questions with so many.
+    """
+    path = run.workdir / "negatives.json"
+    if not path.is_file():
+        run.progress(0.0, "Mining hard negatives")
+        found = mine(part, open_embedder(), run.checkpoint).chosen(part, num_wanted, margin)
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps(found), encoding="utf-8")
+        partial.rename(path)
+    mined: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    if len(mined) < 2:
+        raise TrainingError(
+            f"With a margin of {margin:g}, {len(mined)} question(s) have {num_wanted} hard negative(s).",
+            hint="Choose a smaller margin or fewer hard negatives.",
+        )
+    return mined
+
+
+def barred_positions(part: Part[QueryPassages], checkpoint: Callable[[], None]) -> list[set[int]]:
     """For each question: positions of the passages right for it or for a twin of it, their copies and near-copies."""
     alike: dict[int, set[int]] = {}
     for i, j, _ in find_near_duplicates([passage.full_text for passage in part.corpus], checkpoint=checkpoint):

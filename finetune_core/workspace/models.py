@@ -135,6 +135,7 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
                 embedder=_embedder(view, at) if base is None else base,
                 base_model=str(view.manifest.get("base_model", "")),
                 max_tokens=_max_tokens(view),
+                retriever_weight=float((view.manifest.get("facts") or {}).get("retriever_weight") or 0.0),
             ),
         )
         for framework in templates.FRAMEWORKS.get(view.recipe, ())
@@ -154,7 +155,7 @@ def _below_adapter(view: ModelView) -> str:
 
 def _max_tokens(view: ModelView) -> int:
     """Where a model's texts are cut; another tuned model below it has a limit of its own, in its folder."""
-    is_own = str(view.manifest.get("base_model", "")).startswith(MODEL_REFERENCE)
+    is_own = view.recipe == ADAPTER_RECIPE and str(view.manifest.get("base_model", "")).startswith(MODEL_REFERENCE)
     return 10**6 if is_own else int(view.manifest.get("config", {}).get("max_tokens") or 10**6)
 
 

@@ -118,8 +118,9 @@ def checked_config(project_id: str, recipe: str, config: Mapping[str, Any]) -> B
     """The settings with defaults filled in. Raises TrainingError that names the first one that does not fit."""
     model = recipes.get(recipe).config
     values = dict(config)
-    if "base_model" in model.model_fields and not values.get("base_model"):
-        values["base_model"] = projects.get(project_id).base_model
+    for name in {"base_model", "retriever"} & model.model_fields.keys():
+        if not values.get(name):
+            values[name] = projects.get(project_id).base_model
     try:
         return model.model_validate(values)
     except ValidationError as error:

@@ -212,11 +212,13 @@ def _entries(
         for item in scored[row.id]:
             if item.key in found:
                 continue
-            role = "tuned" if not item.is_baseline else "base" if item is base else "floor"
+            # A recipe may show its model in other uses besides; the one called "tuned" carries the verdict.
+            role = "tuned" if item.name == "tuned" else "base" if item is base else "floor"
             report = comparisons.read_report(_path(run, item.key))
-            name = row.name if role == "tuned" else report.system
+            name = report.system if item.is_baseline else row.name if role == "tuned" else f"{row.name}, {item.name}"
             if role != "tuned":
-                found[item.key] = Entry(item.key, name, role, report)
+                model_id = "" if item.is_baseline else row.id
+                found[item.key] = Entry(item.key, name, role, report, model_id=model_id)
                 continue
             found[item.key] = Entry(
                 key=item.key, name=name, role=role, report=report, against=base.key, run_id=row.job_id,

@@ -16,6 +16,10 @@ class Framework:
 
 FRAMEWORKS = {
     "cohere_reranker": (Framework("LlamaIndex", "llama_index_cohere"),),
+    "cross_encoder": (
+        Framework("LlamaIndex", "llama_index_rerank"),
+        Framework("sentence-transformers", "sentence_transformers_rerank"),
+    ),
     "embedding": (
         Framework("LlamaIndex", "llama_index"),
         Framework("sentence-transformers", "sentence_transformers"),
@@ -37,12 +41,14 @@ def render(
     embedder: str = "embedder",
     base_model: str = "",
     max_tokens: int = 256,
+    retriever_weight: float = 0.0,
 ) -> str:
     """The snippet for a framework with a model's folder and prefixes filled in as Python literals.
 
     `embedder` is where the embedding model below a router or an adapter lies, as seen from `folder`; "" where an adapter's
     is served by somebody else. `base_model` says in words what an adapter was tuned for, and `max_tokens` where its texts
-    are cut. Raises ValueError for a template there is none of.
+    are cut. `retriever_weight` is the share of the retriever's score that a reranker was tuned to go with. Raises
+    ValueError for a template there is none of.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -60,5 +66,6 @@ def render(
         embedder=embedder,
         base_model=base_model,
         max_tokens=max_tokens,
+        retriever_weight=retriever_weight,
         adapter_code=Path(portable_adapter.__file__).read_text(encoding="utf-8").strip(),
     )

@@ -1,0 +1,113 @@
+"""Tune a reranker that reads question and passage together and puts the passages found first into a better order."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from finetune_core.evaluation.reranking import RerankedRetriever
+from finetune_core.evaluation.retrieval import (
+    HEADLINE,
+    NUM_RANKS,
+    RETRIEVAL_METRICS,
+    Bm25Retriever,
+    DenseRetriever,
+    Ranking,
+    Retriever,
+    evaluate_retrieval,
+)
+from finetune_core.providers.reranker import LocalReranker, is_trained_reranker
+from finetune_core.recipe import Recipe, Report, Run
+from finetune_core.recipes._embedders import open_embedder
+from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files, export_folder
+from finetune_core.records import MODEL_REFERENCE, Corpus, Part, QueryPassages, Split
+from finetune_core.training.reranker_config import RerankerConfig
+from finetune_core.training.reranking import train_reranker
+
+
+@dataclass(frozen=True)
+class CrossEncoderModel:
+    """A tuned cross-encoder: its folder, its token limit, and the weight of the retriever's score that goes with it."""
+
+    folder: Path
+    max_tokens: int
+    retriever_weight: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def train(split: Split[QueryPassages], config: RerankerConfig, run: Run) -> CrossEncoderModel:
+    """Tune; see `training.reranking.train_reranker`."""
+    embedder = open_embedder(config.retriever, run, config.retriever_max_tokens)
+    trained = train_reranker(split, config, _base(config, run), embedder, run)
+    return CrossEncoderModel(trained.folder, config.max_tokens, trained.retriever_weight, trained.facts)
+
+
+def systems(config: RerankerConfig, model: CrossEncoderModel | None, run: Run) -> dict[str, Retriever]:
+    """BM25, the retriever alone ("base"), with the reranker it started from if that was one, and with the tuned reranker.
+
+    "tuned" reranks as many passages as the settings say, "tuned top 5" and the like another number.
+    """
+    base = DenseRetriever("base", open_embedder(config.retriever, run, config.retriever_max_tokens))
+    found: dict[str, Retriever] = {"bm25": Bm25Retriever(), "base": base}
+    start = _base(config, run)
+    if is_trained_reranker(start):
+        untuned = LocalReranker(start, config.max_tokens, run.cache)
+        found["base reranker"] = RerankedRetriever("base reranker", base, untuned, config.depth)
+    if model is not None:
+        tuned = LocalReranker(model.folder, model.max_tokens, run.cache)
+        found["tuned"] = RerankedRetriever("tuned", base, tuned, config.depth, model.retriever_weight)
+        for depth in sorted({*config.other_depths} - {config.depth}):
+            name = f"tuned top {depth}"
+            found[name] = RerankedRetriever(name, base, tuned, depth, model.retriever_weight)
+    return found
+
+
+def evaluate(system: Retriever, part: Part[QueryPassages], config: RerankerConfig, run: Run) -> Report:
+    """Every question of the part against its whole corpus."""
+    return evaluate_retrieval(system, part, run, NUM_RANKS)
+
+
+def answer(
+    system: Retriever, question: str, config: RerankerConfig, *, corpus: Corpus, run: Run, k: int = 10
+) -> Ranking:
+    """The best `k` passages of `corpus` for one question."""
+    return system.rank([question], corpus, k, run)
+
+
+def save(model: CrossEncoderModel, path: Path) -> None:
+    """Copy the model into the empty folder `path`."""
+    copy_files(model.folder, path)
+    kept = {key: getattr(model, key) for key in ("max_tokens", "retriever_weight", "facts")}
+    (path / SETTINGS_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
+
+
+def load(path: Path, run: Run) -> CrossEncoderModel:
+    """The model in `path`; its weights are read when they are first needed."""
+    return CrossEncoderModel(folder=path, **json.loads((path / SETTINGS_FILE).read_text(encoding="utf-8")))
+
+
+def _base(config: RerankerConfig, run: Run) -> str:
+    """The name or folder to start from."""
+    if config.base_model.startswith(MODEL_REFERENCE):
+        return str(run.model_folder(config.base_model.removeprefix(MODEL_REFERENCE)))
+    return config.base_model
+
+
+RECIPE = Recipe(
+    name="cross_encoder",
+    title="Reranker",
+    summary="Reads each question together with the passages found first and puts them into a better order.",
+    source="Nogueira and Cho, Passage Re-ranking with BERT, 2019; Cao et al., Learning to Rank: From Pairwise Approach to "
+    "Listwise Approach, 2007",
+    record=QueryPassages,
+    config=RerankerConfig,
+    headline=HEADLINE,
+    metrics=RETRIEVAL_METRICS,
+    train=train,
+    systems=systems,
+    evaluate=evaluate,
+    answer=answer,
+    save=save,
+    load=load,
+    exports={"sentence-transformers": export_folder},
+)

@@ -1,0 +1,188 @@
+"""What a person may choose about tuning a reranker. It is the form, the command line and the validation."""
+
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from finetune_core.providers.bundled import BUNDLED_EMBEDDER
+from finetune_core.training.embedding_config import ADVANCED, Schedule
+
+REFERENCE: dict[str, Any] = {"reference": True}
+"""Marks a setting that may name a model of the project."""
+
+
+class RerankerLoss(StrEnum):
+    """What the model is told is wrong about its scores; the names are those of sentence-transformers' classes."""
+
+    BINARY = "BinaryCrossEntropyLoss"
+    LIST_NET = "ListNetLoss"
+    LAMBDA = "LambdaLoss"
+    MULTIPLE_NEGATIVES = "MultipleNegativesRankingLoss"
+    MSE = "MSELoss"
+    MARGIN_MSE = "MarginMSELoss"
+
+
+DISTILLING = frozenset({RerankerLoss.MSE, RerankerLoss.MARGIN_MSE})
+ONE_POSITIVE = frozenset({RerankerLoss.MULTIPLE_NEGATIVES, RerankerLoss.MARGIN_MSE})
+"""Losses that take one right passage at a time."""
+
+
+class RerankerConfig(BaseModel):
+    """The settings of one run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    retriever: str = Field(
+        BUNDLED_EMBEDDER,
+        title="Retriever",
+        description="What finds the passages that are reranked: an embedding model, best the one you use or have tuned.",
+        min_length=1,
+        json_schema_extra=REFERENCE,
+    )
+    base_model: str = Field(
+        BUNDLED_EMBEDDER,
+        title="Model to start from",
+        description="A cross-encoder, by its hub name or folder, or an embedding model. An embedding model has never "
+        "reranked: it gets a new head, is untrained at first, and reranks only once it is tuned.",
+        min_length=1,
+        json_schema_extra=REFERENCE,
+    )
+    epochs: int = Field(2, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
+    batch_size: int = Field(
+        8, ge=1, le=1024, title="Batch size", description="Questions learned from at once, each with all its passages."
+    )
+    learning_rate: float = Field(
+        5e-5, gt=0, le=1e-2, title="Learning rate", description="How far a step moves the model at its peak."
+    )
+    loss: RerankerLoss = Field(
+        RerankerLoss.LIST_NET,
+        title="Loss",
+        description="The order of a question's passages (ListNet, Lambda, MultipleNegatives), or each pair right or wrong; "
+        "MSE and MarginMSE learn the scores of a teacher.",
+    )
+    teacher: str = Field(
+        "",
+        title="Teacher",
+        description="For MSE and MarginMSE: a stronger cross-encoder (hub name or folder) whose scores are learned.",
+        json_schema_extra=ADVANCED,
+    )
+    hard_negatives: int = Field(
+        1,
+        ge=0,
+        le=30,
+        title="Hard negatives",
+        description="Wrong passages that the retriever ranks high, per question.",
+    )
+    margin: float = Field(
+        0.05,
+        ge=0,
+        le=0.9,
+        title="Margin of hard negatives",
+        description="A passage counts as wrong only if the retriever scores it at least this share below the right one.",
+    )
+    random_negatives: int = Field(
+        1,
+        ge=0,
+        le=30,
+        title="Random negatives",
+        description="Wrong passages from anywhere, mixed in for each question.",
+    )
+    depth: int = Field(
+        20,
+        ge=2,
+        le=200,
+        title="Passages reranked",
+        description="How many of the retriever's first passages are put in a new order; each costs time in every query.",
+    )
+    other_depths: tuple[int, ...] = Field(
+        (5, 10),
+        title="Other depths compared",
+        description="Also scored in a comparison. Depths below the one above cost no further scoring.",
+        json_schema_extra=ADVANCED,
+    )
+    max_tokens: int = Field(
+        128,
+        ge=16,
+        le=32768,
+        title="Longest pair (tokens)",
+        description="Question and passage together; what is longer is cut.",
+    )
+    retriever_max_tokens: int = Field(
+        256,
+        ge=16,
+        le=32768,
+        title="Longest text of the retriever (tokens)",
+        description="Longer texts are cut before the retriever reads them; a tuned retriever keeps its own limit.",
+        json_schema_extra=ADVANCED,
+    )
+    use_retriever_score: bool = Field(
+        True,
+        title="Mix in the retriever's score",
+        description="Sort by the reranker's score plus a share of the retriever's; the share is chosen on validation.",
+        json_schema_extra=ADVANCED,
+    )
+    warmup: float = Field(
+        0.1,
+        ge=0,
+        le=0.9,
+        title="Warm-up",
+        description="Share of the steps over which the learning rate rises from zero.",
+        json_schema_extra=ADVANCED,
+    )
+    schedule: Schedule = Field(
+        Schedule.LINEAR,
+        title="Schedule",
+        description="How the learning rate goes on after the warm-up.",
+        json_schema_extra=ADVANCED,
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Weight decay",
+        description="Pulls weights towards zero; 0 switches it off.",
+        json_schema_extra=ADVANCED,
+    )
+    dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        title="Dropout",
+        description="Share of activations left out at random in each step.",
+        json_schema_extra=ADVANCED,
+    )
+    evaluations: int = Field(
+        4,
+        ge=1,
+        le=100,
+        title="Validations",
+        description="How often the model is measured on validation questions.",
+        json_schema_extra=ADVANCED,
+    )
+    patience: int = Field(
+        3,
+        ge=0,
+        le=100,
+        title="Patience",
+        description="Stop early after this many validations in a row without a new best; 0 never stops early.",
+        json_schema_extra=ADVANCED,
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="The same seed gives the same run on the same machine.",
+        json_schema_extra=ADVANCED,
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.loss in DISTILLING) != bool(self.teacher.strip()):
+            raise ValueError("MSELoss and MarginMSELoss need a teacher, and the other losses have none")
+        if not self.hard_negatives + self.random_negatives:
+            raise ValueError("a reranker needs wrong passages: at least 1 hard or random negative")
+        if any(depth < 1 for depth in self.other_depths):
+            raise ValueError(f"depths must be 1 or more; got {list(self.other_depths)}")
+        return self
