@@ -81,6 +81,7 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         num_leaking=chosen.num_leaking,
         num_missing=int(first.facts.get("num_missing", 0)),
         floor=_floor(entries, chosen, measures),
+        reranking_ms=_reranking_ms(by_key[chosen.against].report, chosen.report),
     )
     return {
         "headline": measures.headline,
@@ -136,6 +137,12 @@ def _scored_in_both(a: Report, b: Report, columns: Sequence[str]) -> np.ndarray[
         for report in (a, b):
             both &= ~np.isnan(report.columns[name].reshape(len(a.ids), -1)).any(axis=1)
     return both
+
+
+def _reranking_ms(before: Report, after: Report) -> float | None:
+    if not after.facts.get("num_reranked"):
+        return None
+    return float(after.facts["latency_ms"] - before.facts["latency_ms"])
 
 
 def _floor(entries: Sequence[Entry], chosen: Entry, measures: Measures) -> tuple[str, Interval] | None:

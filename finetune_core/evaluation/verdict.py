@@ -129,12 +129,19 @@ def caveats_of(
     num_leaking: int = 0,
     num_missing: int = 0,
     floor: tuple[str, Interval] | None = None,
+    reranking_ms: float | None = None,
 ) -> tuple[str, ...]:
     """What a reader must know before relying on the verdict, each one sentence; empty if there is nothing.
 
-    `floor` is a trivial baseline's name and the interval of the tuned system minus it.
+    `floor` is a trivial baseline's name and the interval of the tuned system minus it. `reranking_ms` is what a reranker
+    adds to each question, None for systems that do not rerank.
     """
     said: list[str] = []
+    if reranking_ms is not None and interval.num_rows and not interval.low > 0:
+        said.append(
+            f"Do not use this reranker: it adds {max(reranking_ms, 0):,.0f} ms to every question, and these questions do not "
+            "show that its order is better than that of the retriever alone."
+        )
     if floor and floor[1].num_rows and floor[1].difference < 0:
         how = "scores higher still" if floor[1].high < 0 else "is level with it as far as these questions can tell"
         said.append(f"{floor[0]}, which needs no model at all, {how}.")

@@ -1,7 +1,7 @@
 """Tune a reranker that reads question and passage together and puts the passages found first into a better order."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,11 @@ def systems(config: RerankerConfig, model: CrossEncoderModel | None, run: Run) -
 
 
 def evaluate(system: Retriever, part: Part[QueryPassages], config: RerankerConfig, run: Run) -> Report:
-    """Every question of the part against its whole corpus."""
-    return evaluate_retrieval(system, part, run, NUM_RANKS)
+    """Every question of the part against its whole corpus. Facts: also `num_reranked`, passages reranked per question."""
+    report = evaluate_retrieval(system, part, run, NUM_RANKS)
+    if not isinstance(system, RerankedRetriever):
+        return report
+    return replace(report, facts={**report.facts, "num_reranked": system.depth})
 
 
 def answer(

@@ -115,3 +115,12 @@ def test_signed():
 def test_sentence_of_is_total():
     for outcome in Outcome:
         assert sentence_of(contrast(0.1, 0.2), "m", outcome).endswith(".")
+
+
+def test_a_reranker_that_does_not_win_is_advised_against():
+    assert caveats_of(interval(-0.01, 0.03), reranking_ms=1234.4) == (
+        "Do not use this reranker: it adds 1,234 ms to every question, and these questions do not show that its order is "
+        "better than that of the retriever alone.",
+    )
+    assert caveats_of(interval(0.01, 0.03), reranking_ms=1234.4) == ()
+    assert caveats_of(interval(-0.01, 0.03)) == ()
