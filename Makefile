@@ -15,8 +15,10 @@ run: install
 
 install: $(VENV)/.installed
 
+# The browser's tests come after the others, in a process of their own: Playwright leaves an event loop running.
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --ignore tests/browser
+	$(BIN)/pytest tests/browser
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -2,6 +2,10 @@
 
 import contextlib
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before anything loads torch: the workers share the cores
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 from collections.abc import Iterator
 from pathlib import Path
 
