@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,20 +19,26 @@ from finetune_core.corpus.parsed import Limits, Parsed
 from finetune_core.errors import CorpusError, StorageError
 
 POLL_S = 0.5
+PREFIX = "ayar-parse-"
 COMMAND = (sys.executable, "-m", "finetune_core.corpus.parser_process")
 
 
 class ParserProcess:
     """Parses files one after the other in one child process, which is replaced when it had to be killed.
 
-    Use as a context manager; leaving it ends the child.
+    Use as a context manager; leaving it ends the child. What the child hands over lies below `folder`, or below the
+    system's temporary folder; a job gives its own, so that what a killed one leaves is found and goes with the job.
     """
 
-    def __init__(self, limits: Limits | None = None, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self, limits: Limits | None = None, command: Sequence[str] = COMMAND, folder: Path | None = None
+    ) -> None:
         self.limits = limits or Limits()
         self._command = command
         self._child: subprocess.Popen[bytes] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="ayar-parse-")
+        for left in folder.glob(f"{PREFIX}*") if folder else ():
+            shutil.rmtree(left, ignore_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder)
 
     def __enter__(self) -> "ParserProcess":
         return self
@@ -69,7 +76,7 @@ class ParserProcess:
         if state == "full":
             raise StorageError(
                 f"The disk is full: {self._folder.name} took no more while {name} was read.",
-                hint="Free some space there, or set TMPDIR to a folder on a larger disk, then resume.",
+                hint="Free some space there, then resume.",
             )
         answer = json.loads(result.read_text("utf-8"))
         if "refused" in answer:

@@ -60,7 +60,7 @@ def _read_all(run: JobRun, params: Params) -> None:
         finished = documents.recorded_names(connection, run.project_id, run.job_id)
     waiting = [source for source in params.files if shown_name(source.name) not in finished]
     num_files = len(params.files)
-    with ParserProcess(limits()) as parser:
+    with ParserProcess(limits(), folder=run.workdir) as parser:
         for number, source in enumerate(waiting, start=num_files - len(waiting)):
             run.progress(0.9 * number / num_files, f"Reading {shown_name(source.name)} ({number + 1} of {num_files})")
             outcome = _ingest(run, parser, source)

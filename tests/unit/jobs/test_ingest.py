@@ -330,5 +330,6 @@ def test_sigkill_in_the_middle_of_a_batch(project: projects.Project, tmp_path: P
     finished(job)
     assert corpus.outcome_counts(project.id)[FileState.PARSED] == 24
     assert corpus.list_documents(project.id).total == 24
+    assert not list((home / "jobs" / job / "work").glob("ayar-parse-*")), "the killed parser's folder was left behind"
     with database.reading() as connection:
         assert len(documents.included_chunks(connection, project.id)) == corpus.chunk_counts(project.id).num_chunks
