@@ -70,6 +70,22 @@ def test_typed_text_survives_a_reload_and_is_saved_with_the_decision(
     assert (first.question, first.state) == ("Any axe, really?", PairState.ACCEPTED)
 
 
+def test_a_pair_written_by_hand_survives_a_reload_half_typed(reviewed: tuple[str, str], open_tab: OpenTab) -> None:
+    page = open_review(open_tab, reviewed[0])
+    page.get_by_text("Add by hand").click()
+    page.get_by_label("Find a passage").fill("paragraph on topic 2")
+    page.get_by_label("Find a passage").press("Enter")
+    page.get_by_label("Question").fill("What is topic two")
+    page.get_by_label("Short answer (optional)").fill("A paragraph")
+    page.get_by_label("Short answer (optional)").blur()
+    eventually(page, lambda: "add_answer" in page.url and "add_question" in page.url)
+    page.reload()
+    expect(page.get_by_label("Question")).to_have_value("What is topic two")
+    expect(page.get_by_label("Short answer (optional)")).to_have_value("A paragraph")
+    expect(page.get_by_label("Find a passage")).to_have_value("paragraph on topic 2")
+    screenshot(page, "review-add-light-1366")
+
+
 def test_a_second_tab_is_told_and_keeps_its_words(reviewed: tuple[str, str], open_tab: OpenTab) -> None:
     url, project_id = reviewed
     page = open_review(open_tab, url)

@@ -50,7 +50,7 @@ def test_a_pair_by_hand(project_id: str, open_page: OpenPage) -> None:
     app.session_state["view"] = "add"
     app.run()
     app.text_input(key="add_find").set_value("paragraph on topic 2").run()
-    app.text_area(key="add_question").set_value("What is topic two?")
+    app.text_input(key="add_question").set_value("What is topic two?")
     before = pairs.progress(project_id).counts[PairState.ACCEPTED]
     app.button[-1].click().run()
     assert not app.exception
