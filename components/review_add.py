@@ -4,7 +4,7 @@ a reload loses nothing of it."""
 import streamlit as st
 
 from components.errors import kept_errors, show_kept_error
-from components.text import plain, t
+from components.text import t
 from finetune_core.workspace import pairs
 
 PASSAGE = "passage"
@@ -29,7 +29,7 @@ def _fields(project_id: str, found: dict[str, pairs.PassageView], key: str) -> N
     before = st.query_params.get(PASSAGE, "")
     chosen = st.selectbox(
         t("Passage"), ids, index=ids.index(before) if before in found else 0, key=f"{key}_passage",
-        format_func=lambda one: plain(f"{found[one].document}: {found[one].text[:90]}"),
+        format_func=lambda one: f"{found[one].document}: {found[one].text[:90]}",
     )  # fmt: skip
     st.query_params[PASSAGE] = chosen
     st.code(found[chosen].text, language=None, wrap_lines=True, height=220)
