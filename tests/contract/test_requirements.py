@@ -21,7 +21,7 @@ NEEDED_BY_OTHERS = {
     "pandas": "streamlit's tables",
     "cohere": "part of the fixed stack",
 }
-TOOLS = {"ruff", "mypy", "import-linter", "pytest-timeout", "types-psutil"}
+TOOLS = {"ruff", "mypy", "import-linter", "pytest-timeout", "pytest-xdist", "types-psutil"}
 # Gone from the standard library between Python 3.12 and 3.14.
 REMOVED = {
     "aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp", "lib2to3",
