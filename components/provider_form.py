@@ -98,6 +98,7 @@ def _fields(one: providers.Provider | None, key: str) -> None:
         left, right = st.columns(2)
         left.text_input(t("Name"), one.name if one else "", key=f"{key}_name", max_chars=120)
         right.text_input(t("Model"), one.model if one else "", key=f"{key}_model", placeholder=kind.model)
+        left, right = st.columns(2)  # a row each, so that a narrow screen, which stacks them, keeps the order
         left.text_input(
             t("Base URL"),
             one.base_url if one else kind.default_url,
@@ -109,6 +110,7 @@ def _fields(one: providers.Provider | None, key: str) -> None:
             key=f"{key}_{chosen}_key_variable", placeholder=kind.example_variable,
             help=t("The variable's name, not the key. Empty for a service without keys."),
         )  # fmt: skip
+        left, right = st.columns(2)
         left.number_input(
             t("Dollars for a million input tokens"), 0.0, None, prices.input_usd_per_million, key=f"{key}_input_usd"
         )
