@@ -18,6 +18,7 @@ from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for ev
 from tests.training_fixtures import (  # noqa: F401  fixtures for every test
     trained,
     trained_adapter,
+    tiny_transformer,
     trained_cross_encoder,
     trained_router,
 )

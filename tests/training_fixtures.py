@@ -101,6 +101,37 @@ def tiny_split(num_wordings: int = 3) -> Split[QueryPassages]:
     )
 
 
+def tiny_reranking_split() -> Split[QueryPassages]:
+    """Each section in two editions; the one in force answers, and the repealed one repeats the question's words.
+
+    What is to be learned stands in the passage, so that a reranker of random weights learns it in seconds; whoever goes
+    by the words alone puts the repealed edition first.
+    """
+    editions = ("Section {0}: {1}", "Section {0} on {0}: repealed, {0} applies no more.")
+    passages = tuple(
+        Passage(f"p{i}-{edition}", form.format(code, text), document=f"d{i}", title="")
+        for i, (code, (_, text)) in enumerate(zip(CODES, TOPICS, strict=True))
+        for edition, form in enumerate(editions)
+    )
+    wordings = ("What does section {} say?", "Tell me about {}.", "Explain {} to me.", "Where is {} described?", "{}?")
+    corpus = Corpus(passages)
+
+    def part(name: SplitName, chosen: slice, codes: slice) -> Part[QueryPassages]:
+        examples = [
+            QueryPassages(f"{name}-{code}-{w}", wording.format(code), {f"p{CODES.index(code)}-0": 1}, f"d-{code}")
+            for code in CODES[codes]
+            for w, wording in enumerate(wordings[chosen])
+        ]
+        return Part(name, tuple(examples), corpus)
+
+    return Split(
+        train=part(SplitName.TRAIN, slice(0, 3), slice(None)),
+        validation=part(SplitName.VALIDATION, slice(3, 4), slice(0, None, 2)),
+        test=part(SplitName.TEST, slice(4, 5), slice(None)),
+        fingerprint="tiny reranking",
+    )
+
+
 STRANGERS = (
     "How tall is the tower?", "Who painted this wall?", "Is it raining in Lisbon?", "Count the stars for me.",
     "What rhymes with orange?", "When did the war end?", "Sing me a song about the sea.", "Who won the cup final?",
@@ -197,23 +228,36 @@ def trained_adapter(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 TINY_RERANKER_CONFIG = {
     "epochs": 4,
     "batch_size": 6,
-    "learning_rate": 5e-4,
-    "max_tokens": 40,
+    "learning_rate": 2e-3,
+    "max_tokens": 48,
     "retriever_max_tokens": 32,
     "hard_negatives": 0,
     "random_negatives": 3,
-    "depth": 8,
+    "depth": 12,
     "other_depths": (4,),
     "evaluations": 2,
     "seed": 1,
 }
+"""What every tiny training of a reranker has in common; the base is `tiny_transformer`."""
 
 
 @pytest.fixture(scope="session")
-def trained_cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The bundled model with a new head, trained to rerank by its recipe on `tiny_split()`."""
+def tiny_transformer(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a random transformer of two layers that knows the words of `tiny_reranking_split()`."""
+    from tests.tiny_transformer import save_tiny_transformer
+
+    split = tiny_reranking_split()
+    questions = [example.query for name in SplitName for example in split.part(name).examples]
+    texts = [passage.full_text for passage in split.train.corpus]
+    return str(save_tiny_transformer(tmp_path_factory.mktemp("tiny-transformer") / "model", [*questions, *texts]))
+
+
+@pytest.fixture(scope="session")
+def trained_cross_encoder(tiny_transformer: str, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The tiny transformer with a head, trained to rerank by its recipe on `tiny_reranking_split()`."""
     folder = tmp_path_factory.mktemp("trained-cross-encoder")
-    return _train_once("cross_encoder", TINY_RERANKER_CONFIG, tiny_split(), folder)
+    settings = TINY_RERANKER_CONFIG | {"base_model": tiny_transformer}
+    return _train_once("cross_encoder", settings, tiny_reranking_split(), folder)
 
 
 def add_tiny_dataset(project_id: str, name: str = "v1") -> str:

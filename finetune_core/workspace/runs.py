@@ -19,7 +19,7 @@ from finetune_core.jobs import queue
 from finetune_core.jobs.states import JobState, JobView
 from finetune_core.providers import embedder
 from finetune_core.providers.tokens import TokenCounter
-from finetune_core.records import content_id
+from finetune_core.records import MODEL_REFERENCE, content_id
 from finetune_core.storage import database, datasets, mined
 from finetune_core.training import cost, speeds
 from finetune_core.training.batches import ROWS_PER_PASSAGE
@@ -27,7 +27,7 @@ from finetune_core.training.embedding_config import EmbeddingConfig, Loss
 from finetune_core.training.negatives import Candidates
 from finetune_core.training.speeds import Work
 from finetune_core.training.validation import TRAINING_COST
-from finetune_core.workspace import jobs, projects
+from finetune_core.workspace import jobs, models, projects
 from finetune_core.workspace.datasets import get as dataset_version
 
 KIND = "train"
@@ -271,8 +271,10 @@ def _warnings(config: EmbeddingConfig, counts: _TokenSample) -> tuple[str, ...]:
 
 def _check_disk(config: BaseModel) -> None:
     model = str(getattr(config, "base_model", ""))
+    if model.startswith(MODEL_REFERENCE):
+        model = str(models.folder(model.removeprefix(MODEL_REFERENCE)))
     if not model.startswith("bundled/") and not Path(model).is_dir():
-        return  # a hub model is fetched by the run itself; its size is not known here
+        return  # a hub model is fetched by the run itself, a service has no weights: no size is known here
     needed = cost.train_disk_bytes(cost.model_size(embedder.resolve(model)))
     free = shutil.disk_usage(database.home()).free
     if free < needed:

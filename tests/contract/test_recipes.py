@@ -13,31 +13,23 @@ import pytest
 
 from finetune_core import recipes
 from finetune_core.errors import FinetuneError, JobCancelled, StopRequested
-from finetune_core.providers.bundled import is_bundled_installed
+from finetune_core.providers.bundled import BUNDLED_EMBEDDER, is_bundled_installed
 from finetune_core.providers.reranker import LocalReranker
 from tests.training_fixtures import (
-    TINY_ADAPTER_CONFIG,
     TINY_CONFIG,
-    TINY_RERANKER_CONFIG,
-    TINY_ROUTING_CONFIG,
     RecordedRun,
     Trained,
+    tiny_reranking_split,
     tiny_routing_split,
     tiny_split,
 )
 
 NAMES = sorted(recipes.discover())
 SPLITS: dict[str, Callable[[], Any]] = {
-    "cross_encoder": tiny_split,
+    "cross_encoder": tiny_reranking_split,
     "embedding": tiny_split,
     "embedding_adapter": tiny_split,
     "router": tiny_routing_split,
-}
-CONFIGS: dict[str, dict[str, Any]] = {
-    "cross_encoder": TINY_RERANKER_CONFIG,
-    "embedding": TINY_CONFIG,
-    "embedding_adapter": TINY_ADAPTER_CONFIG,
-    "router": TINY_ROUTING_CONFIG,
 }
 SHARED = {
     "cohere_reranker": "trained_cohere",
@@ -173,7 +165,7 @@ recipe.train(split, recipe.config(**json.loads(sys.argv[4])), run)
 @every_stepwise
 def test_a_killed_training_ends_where_an_undisturbed_one_does(name: str, shared: Trained, tmp_path: Path) -> None:
     kill_at = KILL_AT[name]
-    arguments = [str(tmp_path), str(kill_at), name, json.dumps(CONFIGS[name]), SPLITS[name].__name__]
+    arguments = [str(tmp_path), str(kill_at), name, shared.config.model_dump_json(), SPLITS[name].__name__]
     path = str(Path(__file__).resolve().parents[2])
     killed = subprocess.run(
         [sys.executable, "-c", _CHILD, *arguments],
@@ -252,6 +244,7 @@ def test_nothing_to_learn_from_is_said(trained: Trained, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "settings",
     [
+        {"base_model": BUNDLED_EMBEDDER, "batch_size": 6, "random_negatives": 1},
         {"loss": "BinaryCrossEntropyLoss", "hard_negatives": 1, "margin": 0.0},
         {"loss": "LambdaLoss"},
         {"loss": "MultipleNegativesRankingLoss", "use_retriever_score": False},
@@ -259,16 +252,16 @@ def test_nothing_to_learn_from_is_said(trained: Trained, tmp_path: Path) -> None
         {"loss": "MarginMSELoss", "schedule": "cosine"},
     ],
 )
-def test_the_other_losses_of_a_reranker_train_as_well(
+def test_the_other_losses_and_bases_of_a_reranker_train_as_well(
     settings: dict[str, Any], trained_cross_encoder: Trained, tmp_path: Path
 ) -> None:
-    recipe = recipes.get("cross_encoder")
+    recipe, shared = recipes.get("cross_encoder"), trained_cross_encoder
     run = RecordedRun(tmp_path, seed=1)
-    run.cache = trained_cross_encoder.run.cache
-    if settings["loss"] in {"MSELoss", "MarginMSELoss"}:
-        settings = settings | {"teacher": str(trained_cross_encoder.model.folder)}
-    config = recipe.config(**TINY_RERANKER_CONFIG | {"epochs": 1, "evaluations": 1} | settings)
-    model = recipe.train(trained_cross_encoder.split, config, run)
+    run.cache = shared.run.cache
+    if settings.get("loss") in {"MSELoss", "MarginMSELoss"}:
+        settings = settings | {"teacher": str(shared.model.folder)}
+    config = recipe.config(**shared.config.model_dump() | {"epochs": 1, "evaluations": 1} | settings)
+    model = recipe.train(shared.split, config, run)
     assert model.facts["last_step"] == model.facts["total_steps"]
     assert np.isfinite([loss for _, loss in run.metrics["loss"]]).all()
 
@@ -279,10 +272,11 @@ def test_an_untrained_cross_encoder_is_no_baseline_and_a_trained_one_is(
     recipe, run = recipes.get("cross_encoder"), trained_cross_encoder.run
     config = trained_cross_encoder.config
     assert recipe.systems(config, None, run).keys() == {"bm25", "base"}
-    again = recipe.config(**TINY_RERANKER_CONFIG | {"base_model": str(trained_cross_encoder.model.folder)})
+    again = recipe.config(**config.model_dump() | {"base_model": str(trained_cross_encoder.model.folder)})
     assert recipe.systems(again, None, run).keys() == {"bm25", "base", "base reranker"}
-    with pytest.raises(FinetuneError, match="never trained to rerank"):
-        LocalReranker(config.base_model, 32, tmp_path).score("question", ["passage"])
+    for untrained in (config.base_model, BUNDLED_EMBEDDER):
+        with pytest.raises(FinetuneError, match="never trained to rerank"):
+            LocalReranker(untrained, 32, tmp_path).score("question", ["passage"])
 
 
 def test_the_exported_folder_gives_equal_scores_in_llama_index_and_sentence_transformers(

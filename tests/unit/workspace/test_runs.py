@@ -15,7 +15,7 @@ from sqlalchemy import update
 from typer.testing import CliRunner
 
 from finetune_core.commands import build
-from finetune_core.errors import DatasetError, JobError, StorageError, TrainingError
+from finetune_core.errors import ArtefactError, DatasetError, JobError, StorageError, TrainingError
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
@@ -109,6 +109,22 @@ def test_a_disk_that_is_too_full_is_said_before_the_start(project: str, monkeypa
     monkeypatch.setattr(cost, "train_disk_bytes", lambda size: 10**18)
     with pytest.raises(StorageError, match="free in"):
         runs.launch(project, "v1", "embedding", {})
+
+
+def test_a_reranker_starts_from_models_of_the_project_once_the_disk_has_room(
+    project: str, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = add_tiny_dataset(project)
+    _, model_id = add_finished_run(project, dataset, trained)
+    own = {"base_model": f"model:{model_id}", "retriever": f"model:{model_id}"}
+    assert runs.estimate(project, dataset, "cross_encoder", own) is None
+    assert runs.get(runs.launch(project, dataset, "cross_encoder", own)).config["base_model"] == own["base_model"]
+    assert runs.launch(project, dataset, "cross_encoder", {"retriever": f"model:{model_id}"})
+    with pytest.raises(ArtefactError, match="gone"):
+        runs.launch(project, dataset, "cross_encoder", {"base_model": "model:gone"})
+    monkeypatch.setattr(cost, "train_disk_bytes", lambda size: 10**18)
+    with pytest.raises(StorageError, match="free in"):
+        runs.launch(project, dataset, "cross_encoder", own | {"epochs": 1})
 
 
 def test_an_estimate_grows_with_the_epochs_and_uses_timed_runs(project: str, trained: Trained) -> None:
