@@ -7,10 +7,10 @@ from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
 from components.text import t, tn
 from finetune_core.workspace import installation, pairs
-from finetune_core.workspace.pairs import FORMATS, PairFilter
+from finetune_core.workspace.pairs import FORMATS, WRITTEN, PairFilter
 
 _SPLITS = ["", "train", "validation", "test"]
-_TYPES = {"llamaindex": "json", "beir": "zip", "jsonl": "jsonl", "csv": "csv"}
+_TYPES = {"llamaindex": "json", "beir": "zip", "jsonl": "jsonl", "csv": "csv", "qasper": "json"}
 
 
 def review_files(project_id: str, *, key: str) -> None:
@@ -42,7 +42,7 @@ def _import(project_id: str, key: str) -> None:
 
 def _export(project_id: str, key: str) -> None:
     st.caption(t("The accepted pairs, with every passage they are searched in. Ids, texts and grades are kept."))
-    name = st.selectbox(t("Format"), list(FORMATS), format_func=_title, key=f"{key}_format")
+    name = st.selectbox(t("Format"), list(WRITTEN), format_func=_title, key=f"{key}_format")
     suffix = FORMATS[name].suffix or ".zip"
     num = pairs.progress(project_id).counts[pairs.PairState.ACCEPTED]
     st.download_button(

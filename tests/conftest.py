@@ -16,9 +16,9 @@ from finetune_core.jobs import supervisor
 from finetune_core.storage import database
 from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for every test
 from tests.training_fixtures import (  # noqa: F401  fixtures for every test
+    tiny_transformer,
     trained,
     trained_adapter,
-    tiny_transformer,
     trained_cross_encoder,
     trained_router,
 )

@@ -9,6 +9,7 @@ from finetune_core.commands.output import Json, Project, emit, project_id, wait_
 from finetune_core.workspace import datasets, pairs
 
 Format = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(pairs.FORMATS)}.")]
+Written = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(pairs.WRITTEN)}.")]
 Split = Annotated[str, typer.Option("--split", help="train, validation or test; without it, what the file says.")]
 
 
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
     @app.command("export-dataset")
     def export_dataset(
-        project: Project, file_format: Format, file: Annotated[Path, typer.Argument(help="File or folder to make.")],
+        project: Project, file_format: Written, file: Annotated[Path, typer.Argument(help="File or folder to make.")],
         split: Split = "", as_json: Json = False,
     ) -> None:  # fmt: skip
         """Write the accepted pairs with the corpus they are searched against."""

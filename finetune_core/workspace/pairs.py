@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.corpus import interchange
-from finetune_core.corpus.interchange import FORMATS
+from finetune_core.corpus.interchange import FORMATS, WRITTEN
 from finetune_core.errors import PairError, StaleEditError
 from finetune_core.records import SplitName, content_id, file_sha256
 from finetune_core.storage import database, imports, reviews
@@ -18,7 +18,7 @@ from finetune_core.storage.imports import ImportSummary
 from finetune_core.storage.pairs import NewPair, Pair, PairFilter, PairSource, PairState
 from finetune_core.workspace import jobs
 
-__all__ = ["FORMATS", "ImportSummary", "Pair", "PairFilter", "PairSource", "PairState"]
+__all__ = ["FORMATS", "WRITTEN", "ImportSummary", "Pair", "PairFilter", "PairSource", "PairState"]
 
 MAX_TEXT = 20_000
 SAME_START_WORDS = 4

@@ -1,27 +1,30 @@
 """The file formats that questions with their passages come and go in: pure readers and writers.
 
-A round trip through each of them keeps every id, text and grade.
+A round trip through each that is written keeps every id, text and grade.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune_core.corpus.interchange import beir, llamaindex, rows
+from finetune_core.corpus.interchange import beir, llamaindex, qasper, rows
 from finetune_core.corpus.interchange.labelled import LabelledSet, Question, checked
 from finetune_core.errors import DatasetError
 
-__all__ = ["FORMATS", "LabelledSet", "Question", "checked", "read", "write"]
+__all__ = ["FORMATS", "WRITTEN", "LabelledSet", "Question", "checked", "read", "write"]
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file format: its title for people, the suffix of its files ("" for a folder), and how to read and write it."""
+    """A file format: its title for people, the suffix of its files ("" for a folder), and how to read and write it.
+
+    `write` is None for one that is only read.
+    """
 
     title: str
     suffix: str
     read: Callable[[Path], LabelledSet]
-    write: Callable[[LabelledSet, Path], None]
+    write: Callable[[LabelledSet, Path], None] | None
 
 
 FORMATS = {
@@ -29,7 +32,10 @@ FORMATS = {
     "beir": Format("BEIR folder", "", beir.read, beir.write),
     "jsonl": Format("JSONL", ".jsonl", rows.read_jsonl, rows.write_jsonl),
     "csv": Format("CSV", ".csv", rows.read_csv, rows.write_csv),
+    "qasper": Format("QASPER JSON", ".json", qasper.read, None),
 }
+WRITTEN = {name: one for name, one in FORMATS.items() if one.write is not None}
+"""Those of the formats that pairs are exported in."""
 
 
 def named(name: str) -> Format:
@@ -52,5 +58,10 @@ def read(path: Path, name: str) -> LabelledSet:
 
 
 def write(labelled: LabelledSet, path: Path, name: str) -> None:
-    """Write the set to `path`, whose folder must exist. Raises DatasetError for an unknown format."""
-    named(name).write(labelled, path)
+    """Write the set to `path`, whose folder must exist. Raises DatasetError for an unknown format or one that is only read."""
+    chosen = named(name)
+    if chosen.write is None:
+        raise DatasetError(
+            f"{chosen.title} is read, not written; Ayar writes {', '.join(WRITTEN)}.", hint="Choose one of those."
+        )
+    chosen.write(labelled, path)
