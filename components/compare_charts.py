@@ -39,8 +39,9 @@ def _before_after(view: ComparisonView, system: str, names: list[str]) -> Any:
     from plotly import graph_objects as go
 
     base = view.system(view.difference(system)["against"])
-    floors = [each for each in view.result["systems"] if each["role"] == "floor"]
-    drawn = [(each, role, html.escape(each["name"])) for each, role in zip(floors, _BASELINES, strict=False)]
+    drawn = [
+        (each, role, html.escape(each["name"])) for each, role in zip(view.floors(system), _BASELINES, strict=False)
+    ]
     drawn += [(base, "base", t("base")), (view.system(system), "tuned", t("tuned"))]
     figure = go.Figure()
     for place, (each, role, title) in enumerate(drawn):

@@ -96,7 +96,7 @@ def _range(interval: dict[str, Any]) -> str:
 
 def _rows(view: ComparisonView, system: str) -> list[dict[str, str]]:
     result, difference = view.result, view.difference(system)
-    columns = {plain(each["name"]): each for each in result["systems"] if each["role"] == "floor"}
+    columns = {plain(each["name"]): each for each in view.floors(system)}
     columns |= {t("Base"): view.system(difference["against"]), t("Tuned"): view.system(system)}
     rows = []
     for name in result["metrics"]:

@@ -34,11 +34,17 @@ def compare_system(view: ComparisonView, *, key: str) -> str:
         required=True,
         key=f"{key}_{view.id}",
     )
+    st.caption(_against(view, chosen or candidate))
     if chosen and chosen != candidate:
         verdict = view.difference(chosen)["verdict"]
         mark = t("Exploratory, because this run was not the candidate:") if verdict["is_exploratory"] else ""
         st.caption(f"{mark} {plain(t(verdict['sentence']))}")
     return chosen or candidate
+
+
+def _against(view: ComparisonView, system: str) -> str:
+    base = view.system(view.difference(system)["against"])
+    return t("Set against its own starting point, {base}.", base=plain(base["name"]))
 
 
 def _runs(view: ComparisonView, names: dict[str, str], candidate: str) -> Any:

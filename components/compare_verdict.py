@@ -1,5 +1,7 @@
 """The one sentence the page is for, with the interval it rests on drawn beside it."""
 
+from typing import Any
+
 import streamlit as st
 
 from components.charts import colour, show_chart
@@ -55,12 +57,12 @@ def _sentence(view: ComparisonView) -> str:
     if difference["before"] is None:
         return ""
     sentence = t(
-        "{metric} went from **{before}** to **{after}** on {questions}, searching {searched} passages.",
+        "{metric} went from **{before}** to **{after}** on {questions}, {searched}.",
         metric=result["titles"][result["headline"]],
         before=f"{difference['before']:.3f}",
         after=f"{difference['after']:.3f}",
         questions=tn("{num} question", "{num} questions", interval["num_rows"]),
-        searched=f"{result['num_searched'] or 0:,}",
+        searched=_searched(result),
     )
     if interval["low"] is None:
         return sentence
@@ -72,6 +74,13 @@ def _sentence(view: ComparisonView) -> str:
     )
     advice = t("Keep the model you started from.") if result["verdict"]["outcome"] == "worse" else ""
     return f"{sentence} {bounds} {advice}".rstrip()
+
+
+def _searched(result: dict[str, Any]) -> str:
+    num = result["num_searched"] or 0
+    if result["searched"] == "choices":
+        return tn("with {num} choice", "with {num} choices", num)
+    return tn("searching {num} passage", "searching {num} passages", num)
 
 
 def _interval(view: ComparisonView, role: str, key: str) -> None:

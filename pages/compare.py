@@ -12,6 +12,7 @@ from components.compare_picker import compare_picker
 from components.compare_questions import compare_questions
 from components.compare_system import compare_system
 from components.compare_verdict import compare_verdict
+from components.compare_worth import compare_worth
 from components.errors import shown_errors
 from components.project import current_project
 from components.text import t
@@ -27,6 +28,7 @@ def page() -> None:
         compare_launch(project.id, key="launch")
         return
     compare_verdict(view, key="verdict")
+    compare_worth(view, key="worth")
     system = compare_system(view, key="system")
     compare_metrics(view, system, key="metrics")
     compare_charts(view, system, key="charts")

@@ -22,12 +22,19 @@ def add_router_comparison(project_id: str, routed: Trained, identity: str = "rou
         for key, system in recipe.systems(routed.config, routed.model, routed.run).items()
     }
     entries = [
-        Entry(key, report.system, ROLES[key], report, against="base" if key == "tuned" else "")
+        Entry(
+            key,
+            report.system,
+            ROLES[key],
+            report,
+            against="base" if key == "tuned" else "",
+            beside=tuple(reports) if key == "tuned" else (),
+        )
         for key, report in reports.items()
     ]
     titles = {name: metric_title(name) for name in recipe.metrics}
-    summary = compare(entries, Measures(recipe.metrics, recipe.headline, titles), Circumstances())
-    summary |= {"dataset": {"id": "d", "name": "v1"}, "recipe": "router"}
+    summary = compare(entries, Measures(recipe.metrics, recipe.headline, titles, searched="choices"), Circumstances())
+    summary |= {"dataset": {"id": "d", "name": "v1"}, "recipes": ["router"]}
     _add_choices(project_id, test)
     target = comparisons.folder(project_id, identity)
     with artefacts.publish(target, {"kind": "comparison", "summary": summary}) as folder:

@@ -47,6 +47,7 @@ def summary_of(view: ComparisonView) -> dict[str, Any]:
         "candidate": chosen["run_id"],
         "verdict": result["verdict"]["sentence"],
         "outcome": result["verdict"]["outcome"],
+        "frontier": result["frontier"],
         "caveats": result["verdict"]["caveats"],
     }
 
@@ -63,7 +64,9 @@ def text_of(view: ComparisonView) -> str:
         cells = "".join(f"{'-' if value is None else format(value, '.3f'):>22}" for value in values)
         change = _change(view.difference(result["verdict"]["system"])["metrics"][metric])
         lines.append(f"{result['titles'][metric]:<{width}}{cells}     {change}")
-    lines += ["", f"{result['num_questions']:,} questions, {result['num_searched']:,} passages searched."]
+    lines += ["", f"{result['num_questions']:,} questions, {result['num_searched']:,} {result['searched']}."]
+    if result["frontier"]:
+        lines.append(result["frontier"]["sentence"])
     return "\n".join(lines + [f"Note: {caveat}" for caveat in result["verdict"]["caveats"]])
 
 

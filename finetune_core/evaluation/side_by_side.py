@@ -1,12 +1,14 @@
 """Several systems on the same questions: values and differences with intervals, and the verdict, as plain JSON."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from finetune_core.evaluation.frontier import MARGIN, Point, candidates, recommend
 from finetune_core.evaluation.verdict import Contrast, caveats_of, judge
 from finetune_core.metrics.bootstrap import Interval, paired_interval, spread_of_differences, value_interval
 from finetune_core.metrics.ranking import Mean
@@ -18,8 +20,9 @@ class Entry:
     """One system of a comparison.
 
     `role` is "floor" (a trivial baseline, or with a `model_id` another use of that model), "base" or "tuned". A tuned entry
-    names the key of the base it started from in `against`, its run and model, what its run reached on validation, and
-    how many test questions leaked into what it learned.
+    names the key of the base it started from in `against`, the keys of what its recipe puts `beside` it, its recipe, run
+    and model, what its run reached on validation, and how many test questions leaked into what it learned. `size_bytes`
+    is the size of the files that tuning made, 0 for what is not tuned.
     """
 
     key: str
@@ -31,6 +34,9 @@ class Entry:
     model_id: str = ""
     validation: float | None = None
     num_leaking: int = 0
+    recipe: str = ""
+    beside: tuple[str, ...] = ()
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,16 @@ class Circumstances:
 
 @dataclass(frozen=True)
 class Measures:
-    """Which metrics are compared: all by name, and the one the verdict is on."""
+    """Which metrics are compared: all by name, and the one the verdict is on; what is searched, "passages" or "choices"."""
 
     metrics: Mapping[str, Metric]
     headline: str
     titles: Mapping[str, str] = field(default_factory=dict)
+    searched: str = "passages"
 
 
 def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circumstances) -> dict[str, Any]:
-    """The summary of a comparison: `systems`, `differences`, `verdict`, the numbers of questions, groups and passages.
+    """The summary of a comparison: `systems`, `differences`, `verdict`, `frontier`, and the numbers it rests on.
 
     Every number that is not finite is null. Raises ValueError if no entry is tuned, or if reports are not of the same
     examples in the same order.
@@ -61,11 +68,13 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
     first = entries[0].report
     if any(entry.report.ids != first.ids for entry in entries):
         raise ValueError("the reports are not of the same examples")
+    entries = _told_apart(entries)
     by_key = {entry.key: entry for entry in entries}
     tuned = [entry for entry in entries if entry.role == "tuned"]
     differences = [_differences(by_key[entry.against].report, entry.report, measures.metrics) for entry in tuned]
+    is_comparable = len({entry.recipe for entry in tuned}) == 1
     contrasts = [
-        _contrast(by_key[entry.against], entry, intervals[measures.headline], measures)
+        _contrast(by_key[entry.against], entry, intervals[measures.headline], measures, is_comparable)
         for entry, intervals in zip(tuned, differences, strict=True)
     ]
     judgement = judge(contrasts, measures.titles.get(measures.headline, measures.headline))
@@ -83,6 +92,7 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         floor=_floor(entries, chosen, measures),
         reranking_ms=_reranking_ms(by_key[chosen.against].report, chosen.report),
     )
+    described = [_system(entry, measures.metrics) for entry in entries]
     return {
         "headline": measures.headline,
         "metrics": list(measures.metrics),
@@ -90,7 +100,9 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         "num_questions": len(first.ids),
         "num_groups": len(set(first.groups)),
         "num_searched": first.facts.get("num_searched"),
-        "systems": [_system(entry, measures.metrics) for entry in entries],
+        "searched": measures.searched,
+        "systems": described,
+        "frontier": _frontier(entries, described, measures),
         "differences": [
             {
                 "system": entry.key,
@@ -122,13 +134,29 @@ def _spread(before: Report, after: Report, measures: Measures) -> float | None:
     return spread_of_differences(before.columns[metric.column], after.columns[metric.column], before.groups)
 
 
-def _contrast(base: Entry, tuned: Entry, interval: Interval, measures: Measures) -> Contrast:
+def _told_apart(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Untuned systems that share a name are called after the runs they stand beside: "base of A, B"."""
+    names = Counter(entry.name for entry in entries if not entry.model_id)
+    return [
+        replace(entry, name=f"{entry.name} of {_users(entry, entries)}")
+        if not entry.model_id and names[entry.name] > 1
+        else entry
+        for entry in entries
+    ]
+
+
+def _users(untuned: Entry, entries: Sequence[Entry]) -> str:
+    return ", ".join(entry.name for entry in entries if untuned.key in (entry.against, *entry.beside))
+
+
+def _contrast(base: Entry, tuned: Entry, interval: Interval, measures: Measures, is_comparable: bool) -> Contrast:
+    """`is_comparable`: runs of several recipes measure themselves on validation each in its own way."""
     metric = measures.metrics[measures.headline]
     both = _scored_in_both(base.report, tuned.report, getattr(metric, "columns", tuple(base.report.columns)))
     before, after = (
         metric({name: values[both] for name, values in entry.report.columns.items()}) for entry in (base, tuned)
     )
-    return Contrast(tuned.name, before, after, interval, tuned.validation)
+    return Contrast(tuned.name, before, after, interval, tuned.validation if is_comparable else None)
 
 
 def _scored_in_both(a: Report, b: Report, columns: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -147,7 +175,7 @@ def _reranking_ms(before: Report, after: Report) -> float | None:
 
 def _floor(entries: Sequence[Entry], chosen: Entry, measures: Measures) -> tuple[str, Interval] | None:
     for entry in entries:
-        if entry.role == "floor" and not entry.model_id:
+        if entry.role == "floor" and not entry.model_id and entry.key in chosen.beside:
             metric = measures.metrics[measures.headline]
             columns = (entry.report.columns, chosen.report.columns)
             return entry.name, paired_interval(*columns, chosen.report.groups, metric)
@@ -162,6 +190,9 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "name": entry.name,
         "role": entry.role,
         "against": entry.against,
+        "beside": list(entry.beside),
+        "recipe": entry.recipe,
+        "size_bytes": entry.size_bytes,
         "run_id": entry.run_id,
         "model_id": entry.model_id,
         "validation": entry.validation,
@@ -179,6 +210,31 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
             for name, interval in values.items()
         },
     }
+
+
+def _frontier(
+    entries: Sequence[Entry], described: Sequence[dict[str, Any]], measures: Measures
+) -> dict[str, Any] | None:
+    points = [
+        Point(
+            key=entry.key,
+            name=entry.name,
+            report=entry.report,
+            value=said["metrics"][measures.headline]["value"],
+            is_tuned=bool(entry.model_id),
+            size_bytes=entry.size_bytes,
+            recipe=entry.recipe,
+            validation=entry.validation,
+            is_further_use=bool(entry.model_id) and entry.role != "tuned",
+        )
+        for entry, said in zip(entries, described, strict=True)
+    ]
+    title = measures.titles.get(measures.headline, measures.headline)
+    found = recommend(points, measures.metrics[measures.headline], title)
+    if found is None:
+        return None
+    kept = {**asdict(found), "interval": _finite(asdict(found.interval))}
+    return {**kept, "margin": MARGIN, "candidates": [point.key for point in candidates(points)]}
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from finetune_core.evaluation.hybrid import retrieval_baselines
 from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.retrieval import (
     HEADLINE,
     NUM_RANKS,
     RETRIEVAL_METRICS,
-    Bm25Retriever,
-    DenseRetriever,
     Ranking,
     Retriever,
     evaluate_retrieval,
@@ -43,12 +42,12 @@ def train(split: Split[QueryPassages], config: RerankerConfig, run: Run) -> Cros
 
 
 def systems(config: RerankerConfig, model: CrossEncoderModel | None, run: Run) -> dict[str, Retriever]:
-    """BM25, the retriever alone ("base"), with the reranker it started from if that was one, and with the tuned reranker.
+    """BM25, the retriever alone ("base"), both fused, and with the tuned reranker; also with the untuned one, if it is one.
 
     "tuned" reranks as many passages as the settings say, "tuned top 5" and the like another number.
     """
-    base = DenseRetriever("base", open_embedder(config.retriever, run, config.retriever_max_tokens))
-    found: dict[str, Retriever] = {"bm25": Bm25Retriever(), "base": base}
+    found = retrieval_baselines(open_embedder(config.retriever, run, config.retriever_max_tokens))
+    base = found["base"]
     start = _base(config, run)
     if is_trained_reranker(start):
         untuned = LocalReranker(start, config.max_tokens, run.cache)

@@ -57,6 +57,11 @@ class ComparisonView:
         found: dict[str, Any] = {system["key"]: system for system in self.result["systems"]}[key]
         return found
 
+    def floors(self, key: str) -> list[dict[str, Any]]:
+        """What stands beside the tuned system of that key besides its base, in order. KeyError if there is none."""
+        beside = self.system(key)["beside"]
+        return [system for system in self.result["systems"] if system["role"] == "floor" and system["key"] in beside]
+
     def difference(self, key: str) -> dict[str, Any]:
         """The differences of the tuned system of that key from its base. KeyError if there is none."""
         found: dict[str, Any] = {difference["system"]: difference for difference in self.result["differences"]}[key]

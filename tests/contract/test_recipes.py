@@ -271,9 +271,9 @@ def test_an_untrained_cross_encoder_is_no_baseline_and_a_trained_one_is(
 ) -> None:
     recipe, run = recipes.get("cross_encoder"), trained_cross_encoder.run
     config = trained_cross_encoder.config
-    assert recipe.systems(config, None, run).keys() == {"bm25", "base"}
+    assert recipe.systems(config, None, run).keys() == {"bm25", "base", "hybrid"}
     again = recipe.config(**config.model_dump() | {"base_model": str(trained_cross_encoder.model.folder)})
-    assert recipe.systems(again, None, run).keys() == {"bm25", "base", "base reranker"}
+    assert recipe.systems(again, None, run).keys() == {"bm25", "base", "hybrid", "base reranker"}
     for untrained in (config.base_model, BUNDLED_EMBEDDER):
         with pytest.raises(FinetuneError, match="never trained to rerank"):
             LocalReranker(untrained, 32, tmp_path).score("question", ["passage"])

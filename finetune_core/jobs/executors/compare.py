@@ -12,7 +12,7 @@ from finetune_core.jobs import queue
 from finetune_core.jobs.portion import Portion
 from finetune_core.jobs.run import JobRun
 from finetune_core.recipe import Recipe, Report, System
-from finetune_core.records import Part, QueryPassages, Split, content_id
+from finetune_core.records import Labelled, Part, QueryPassages, Split, content_id
 from finetune_core.storage import artefacts, comparisons, database, datasets, models
 from finetune_core.storage.models import ModelRow
 from finetune_core.wording import metric_title
@@ -45,23 +45,24 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     """Score each system once, write its rows, then the summary. Restarted, it goes on with the next system.
 
     The result holds `comparison_id` and the `verdict`. Raises DatasetError without test questions, ArtefactError if a
-    model is missing, damaged, or of another recipe than the first.
+    model is missing, damaged, or learned from another kind of example than the first.
     """
     rows = _models(run, params)
-    recipe = _recipe(rows)
+    by_name = _recipes(rows)
     split = datasets.load_split(run.project_id, params.dataset_id)
     if not len(split.test):
         raise DatasetError(
             "This dataset version has no test questions, so nothing can be compared on it.",
             hint="Freeze a version with at least one test question.",
         )
-    recipe.check(split.test)
+    for recipe in by_name.values():
+        recipe.check(split.test)
     scored = {}
     for position, row in enumerate(rows):
         portion = Portion(run, position / len(rows), (position + 1) / len(rows) * 0.98)
-        scored[row.id] = _score_model(run, portion, recipe, row, split)
+        scored[row.id] = _score_model(run, portion, by_name[row.recipe], row, split)
     run.progress(0.98, "Working out intervals")
-    return _finish(run, params, recipe, rows, scored, split)
+    return _finish(run, params, by_name, rows, scored, split)
 
 
 def _models(run: JobRun, params: Params) -> list[ModelRow]:
@@ -75,15 +76,19 @@ def _models(run: JobRun, params: Params) -> list[ModelRow]:
     return rows
 
 
-def _recipe(rows: Sequence[ModelRow]) -> Recipe:
+def _recipes(rows: Sequence[ModelRow]) -> dict[str, Recipe]:
+    """The recipes of the models by name, in the models' order; all eat one kind of example and are judged alike."""
     from finetune_core import recipes
 
-    if len(names := {row.recipe for row in rows}) > 1:
-        raise ArtefactError(
-            f"These models come from {len(names)} recipes ({', '.join(sorted(names))}); a comparison takes one.",
-            hint="Compare runs of one recipe at a time.",
-        )
-    return recipes.get(rows[0].recipe)
+    found = {row.recipe: recipes.get(row.recipe) for row in rows}
+    first = found[rows[0].recipe]
+    for other in found.values():
+        if other.record is not first.record or other.headline != first.headline:
+            raise ArtefactError(
+                f"{first.title} and {other.title} learn from different kinds of example, so they cannot be compared.",
+                hint="Compare runs that learned from the same kind of example.",
+            )
+    return found
 
 
 def _score_model(run: JobRun, portion: Portion, recipe: Recipe, row: ModelRow, split: Split[Any]) -> list[_Scored]:
@@ -139,7 +144,7 @@ def _with_ragas(report: Report, recipe: Recipe, part: Part[Any], step: Portion) 
 def _finish(
     run: JobRun,
     params: Params,
-    recipe: Recipe,
+    by_name: dict[str, Recipe],
     rows: Sequence[ModelRow],
     scored: dict[str, list[_Scored]],
     split: Split[Any],
@@ -149,10 +154,11 @@ def _finish(
     with database.reading() as connection:
         version = datasets.find(connection, run.project_id, params.dataset_id)
     assert version is not None
+    recipe = by_name[rows[0].recipe]
     entries = _entries(run, rows, scored, split, params.dataset_id)
     summary = compare(entries, _measures(recipe), _circumstances(version.manifest))
     summary["dataset"] = {"id": version.id, "name": version.name}
-    summary["recipe"] = recipe.name
+    summary["recipes"] = list(by_name)
     identity = comparison_id(params.dataset_id, params.model_ids)
     target = comparisons.folder(run.project_id, identity)
     with artefacts.publish(target, {"kind": "comparison", "summary": summary}) as temporary:
@@ -182,7 +188,8 @@ def _measures(recipe: Recipe) -> Any:
 
     extra = RAGAS_METRICS if recipe.record is QueryPassages else {}
     metrics = {**recipe.metrics, **extra}
-    return Measures(metrics, recipe.headline, {name: metric_title(name) for name in metrics})
+    searched = "choices" if recipe.record is Labelled else "passages"
+    return Measures(metrics, recipe.headline, {name: metric_title(name) for name in metrics}, searched)
 
 
 def _circumstances(manifest: dict[str, Any]) -> Any:
@@ -215,15 +222,18 @@ def _entries(
             # A recipe may show its model in other uses besides; the one called "tuned" carries the verdict.
             role = "tuned" if item.name == "tuned" else "base" if item is base else "floor"
             report = comparisons.read_report(_path(run, item.key))
+            beside = tuple(other.key for other in scored[row.id] if other.key not in (item.key, base.key))
             name = report.system if item.is_baseline else row.name if role == "tuned" else f"{row.name}, {item.name}"
             if role != "tuned":
                 model_id = "" if item.is_baseline else row.id
-                found[item.key] = Entry(item.key, name, role, report, model_id=model_id)
+                size = 0 if item.is_baseline else row.size_bytes
+                found[item.key] = Entry(item.key, name, role, report, model_id=model_id, size_bytes=size)
                 continue
             found[item.key] = Entry(
                 key=item.key, name=name, role=role, report=report, against=base.key, run_id=row.job_id,
                 model_id=row.id,
                 validation=_validation(row) if is_comparable else None, num_leaking=_num_leaking(run, row, split, dataset_id),
+                recipe=row.recipe, beside=beside, size_bytes=row.size_bytes,
             )  # fmt: skip
     order = {"floor": 0, "base": 1, "tuned": 2}
     return sorted(found.values(), key=lambda entry: order[entry.role])

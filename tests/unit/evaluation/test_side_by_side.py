@@ -27,13 +27,25 @@ def entries(tuned_level: float, *, missing: int = 0, validation: float | None = 
     return [
         Entry("bm25", "BM25", "floor", report("BM25", 0.9)),
         Entry("base", "base", "base", report("base", 0.5)),
-        Entry("t", "mine", "tuned", report("tuned", tuned_level, missing=missing), "base", "run", "model", validation),
+        Entry(
+            "t",
+            "mine",
+            "tuned",
+            report("tuned", tuned_level, missing=missing),
+            "base",
+            "run",
+            "model",
+            validation,
+            beside=("bm25",),
+        ),
     ]
 
 
 def test_values_differences_and_verdict() -> None:
     found = compare(entries(0.6), MEASURES, Circumstances(num_never_reviewed=3, num_pairs=50))
     json.dumps(found, allow_nan=False)
+    assert found["frontier"]["best"] == "bm25"
+    assert found["frontier"]["sentence"].startswith("Do not tune: BM25 is enough.")
     assert (found["num_questions"], found["num_groups"], found["num_searched"]) == (40, 20, 99)
     difference = found["differences"][0]
     assert difference["metrics"]["x"]["difference"] == pytest.approx(0.1, abs=0.01)

@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import update
 
 from finetune_core import recipes
+from finetune_core.evaluation import retrieval
 from finetune_core.jobs import queue
 from finetune_core.jobs.executors import compare
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.metrics.bootstrap import paired_interval
-from finetune_core.records import Part, Split, SplitName
+from finetune_core.records import Labelled, Part, Split, SplitName
 from finetune_core.storage import artefacts, comparisons, database, tables
 from finetune_core.workspace import comparisons as comparisons_done
 from finetune_core.workspace import jobs
@@ -56,6 +57,47 @@ def test_base_is_scored_once_and_each_run_against_it(compared: Example) -> None:
     assert good["low"] > 0 > bad["high"]
     assert found["dataset"] == {"id": compared.dataset_id, "name": "v1"}
     assert any("7 of 45" in caveat for caveat in found["verdict"]["caveats"])
+
+
+def test_runs_of_several_recipes_share_their_baselines(compared: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = []
+
+    def evaluate(system, part, config, run):
+        scored.append(system.name)
+        return RECIPE.evaluate(system, part, config, run)
+
+    def systems(config, model, run):
+        start = retrieval.DenseRetriever("base", example_comparison.WordEmbedder((1.0, 0.5, 1.0, 1.0)))
+        return {**RECIPE.systems(config, model, run), "base": start}
+
+    words = dataclasses.replace(RECIPE, evaluate=evaluate)
+    other = dataclasses.replace(words, name="other", title="Other", systems=systems)
+    monkeypatch.setattr(recipes, "get", lambda name: {"words": words, "other": other}[name])
+    with database.writing() as connection:
+        connection.execute(update(tables.model).where(tables.model.c.id == compared.bad).values(recipe="other"))
+    job = run_compare(compared, compared.good, compared.bad)
+    assert job.state is JobState.DONE, job.error
+    assert scored == ["BM25", "base", "tuned", "base", "tuned"]
+    found = summary(job)
+    names = {system["key"]: system["name"] for system in found["systems"]}
+    assert {names[each["system"]]: names[each["against"]] for each in found["differences"]} == {
+        "careful": "base of careful",
+        "careless": "base of careless",
+    }
+    assert found["recipes"] == ["words", "other"]
+    assert found["verdict"]["is_corrected"]
+
+
+def test_recipes_that_learn_from_different_examples_are_refused(
+    compared: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = dataclasses.replace(RECIPE, name="other", title="Other", record=Labelled)
+    monkeypatch.setattr(recipes, "get", lambda name: {"words": RECIPE, "other": other}[name])
+    with database.writing() as connection:
+        connection.execute(update(tables.model).where(tables.model.c.id == compared.bad).values(recipe="other"))
+    job = run_compare(compared, compared.good, compared.bad)
+    assert job.state is JobState.FAILED
+    assert "Words and Other learn from different kinds of example" in job.error
 
 
 def test_numbers_are_those_of_the_rows(compared: Example) -> None:

@@ -131,4 +131,4 @@ def test_the_command_prints_what_scripts_need(view: comparisons.ComparisonView) 
     assert said["verdict"]
     text = CliRunner().invoke(commands.build(), arguments).stdout
     assert "nDCG@10" in text
-    assert "45 passages searched" in text
+    assert "45 passages" in text

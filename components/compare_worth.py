@@ -1,0 +1,115 @@
+"""Is the gain worth its cost: quality against time and size, and what each step bought over its base."""
+
+import html
+from typing import Any
+
+import streamlit as st
+
+from components.charts import colour, show_chart
+from components.compare_metrics import judged, pill
+from components.text import plain, size_text, t
+from finetune_core.workspace.comparisons import ComparisonView
+
+_HEIGHT_PX = 320
+
+
+def compare_worth(view: ComparisonView, *, key: str) -> None:
+    """The one sentence, two charts, and a table; draws nothing where no system could be scored."""
+    found = view.result["frontier"]
+    if found is None:
+        return
+    st.subheader(t("Is it worth it?"), anchor=False)
+    with st.container(border=True, key=f"{key}_card"):
+        st.markdown(f"**{plain(t(found['sentence']))}**")
+        st.caption(
+            t(
+                "Cheapest means: untuned before tuned, then less time per question in steps of 10 ms, then smaller files. "
+                "Of several runs of a recipe, the one that did best on validation is considered. Good enough means: not shown "
+                "to be {margin} or more behind the best.",
+                margin=found["margin"],
+            )
+        )
+    metric = view.result["titles"][view.result["headline"]]
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.caption(_time_caption(view))
+        show_chart(
+            _scatter(view, metric, _latency_ms, t("ms per question")), key=f"{key}_time", height=_HEIGHT_PX,
+            alt=t("{metric} of each system, with its interval, against its time per question.", metric=metric),
+        )  # fmt: skip
+    with right:
+        st.caption(t("{metric} against the size of the files that tuning made.", metric=plain(metric)))
+        show_chart(
+            _scatter(view, metric, _size_mb, t("MB")), key=f"{key}_size", height=_HEIGHT_PX,
+            alt=t("{metric} of each system, with its interval, against the size of its tuned files.", metric=metric),
+        )  # fmt: skip
+    st.table(_steps(view), border="horizontal", hide_index=True)
+
+
+def _time_caption(view: ComparisonView) -> str:
+    metric = plain(view.result["titles"][view.result["headline"]])
+    if any(system["facts"].get("is_encoding_timed") for system in view.result["systems"]):
+        return t("{metric} against time per question. Filled: the choice.", metric=metric)
+    return t(
+        "{metric} against time per question, encoding the question apart. Filled: the choice.",
+        metric=metric,
+    )
+
+
+def _latency_ms(system: dict[str, Any]) -> float | None:
+    value: float | None = system["facts"].get("latency_ms")
+    return value
+
+
+def _size_mb(system: dict[str, Any]) -> float | None:
+    return float(system["size_bytes"]) / 1e6
+
+
+def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
+    from plotly import graph_objects as go
+
+    figure = go.Figure()
+    for system in view.result["systems"]:
+        value, x = system["metrics"][view.result["headline"]], cost(system)
+        if value["value"] is None or x is None:
+            continue
+        is_choice = system["key"] == view.result["frontier"]["choice"]
+        hue = colour({"tuned": "tuned", "base": "base"}.get(system["role"], "floor"))
+        name = html.escape(system["name"])
+        figure.add_scatter(
+            x=[x], y=[value["value"]], mode="markers", name=name if len(name) <= 28 else f"{name[:27]}…",
+            marker={
+                "size": 14 if is_choice else 10, "color": hue, "symbol": "circle" if is_choice else "circle-open",
+                "line": {"width": 2, "color": hue},
+            },
+            error_y={
+                "type": "data", "symmetric": False, "thickness": 1.4, "width": 0, "color": hue,
+                "array": [(value["high"] or value["value"]) - value["value"]],
+                "arrayminus": [value["value"] - (value["low"] or value["value"])],
+            },
+            hovertemplate=f"{name}<br>%{{x:,.1f}} · %{{y:.3f}}<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title=title, rangemode="tozero")
+    figure.update_yaxes(title=metric, tickformat=".2f")
+    return figure
+
+
+def _steps(view: ComparisonView) -> list[dict[str, str]]:
+    headline = view.result["headline"]
+    rows = []
+    for system in view.tuned:
+        base = view.system(view.difference(system["key"])["against"])
+        interval = view.difference(system["key"])["metrics"][headline]
+        bounds = "–" if interval["low"] is None else f"{interval['low']:+.3f} … {interval['high']:+.3f}"
+        before, after = _latency_ms(base), _latency_ms(system)
+        rows.append(
+            {
+                t("Step"): plain(system["name"]),
+                t("Over"): plain(base["name"]),
+                t("Gain"): pill(judged(view, system["key"], headline)),
+                t("95 % interval"): bounds.replace("-", "−"),
+                t("Added time"): "–" if before is None or after is None else t("{ms} ms", ms=f"{after - before:+,.1f}"),
+                t("Files"): size_text(system["size_bytes"]),
+            }
+        )
+    return rows
