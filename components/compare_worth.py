@@ -1,16 +1,17 @@
 """Is the gain worth its cost: quality against time and size, and what each step bought over its base."""
 
 import html
+import itertools
 from typing import Any
 
 import streamlit as st
 
-from components.charts import colour, show_chart
+from components.charts import series_colours, show_chart
 from components.compare_metrics import judged, pill
 from components.text import plain, size_text, t
 from finetune_core.workspace.comparisons import ComparisonView
 
-_HEIGHT_PX = 320
+_PLOT_PX, _LEGEND_ROW_PX = 260, 22
 
 
 def compare_worth(view: ComparisonView, *, key: str) -> None:
@@ -30,17 +31,18 @@ def compare_worth(view: ComparisonView, *, key: str) -> None:
             )
         )
     metric = view.result["titles"][view.result["headline"]]
+    height = _PLOT_PX + _LEGEND_ROW_PX * len(view.result["systems"])
     left, right = st.columns(2, gap="large")
     with left:
         st.caption(_time_caption(view))
         show_chart(
-            _scatter(view, metric, _latency_ms, t("ms per question")), key=f"{key}_time", height=_HEIGHT_PX,
+            _scatter(view, metric, _latency_ms, t("ms per question")), key=f"{key}_time", height=height,
             alt=t("{metric} of each system, with its interval, against its time per question.", metric=metric),
         )  # fmt: skip
     with right:
         st.caption(t("{metric} against the size of the files that tuning made.", metric=plain(metric)))
         show_chart(
-            _scatter(view, metric, _size_mb, t("MB")), key=f"{key}_size", height=_HEIGHT_PX,
+            _scatter(view, metric, _size_mb, t("MB")), key=f"{key}_size", height=height,
             alt=t("{metric} of each system, with its interval, against the size of its tuned files.", metric=metric),
         )  # fmt: skip
     st.table(_steps(view), border="horizontal", hide_index=True)
@@ -69,12 +71,11 @@ def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
     from plotly import graph_objects as go
 
     figure = go.Figure()
-    for system in view.result["systems"]:
+    for system, hue in zip(view.result["systems"], itertools.cycle(series_colours()), strict=False):
         value, x = system["metrics"][view.result["headline"]], cost(system)
         if value["value"] is None or x is None:
             continue
         is_choice = system["key"] == view.result["frontier"]["choice"]
-        hue = colour({"tuned": "tuned", "base": "base"}.get(system["role"], "floor"))
         name = html.escape(system["name"])
         figure.add_scatter(
             x=[x], y=[value["value"]], mode="markers", name=name if len(name) <= 28 else f"{name[:27]}…",
@@ -94,6 +95,10 @@ def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
     return figure
 
 
+def _signed_ms(value: float) -> str:
+    return f"{round(value, 1) + 0.0:+,.1f}".replace("-", "−")  # adding zero turns -0.0 into 0.0
+
+
 def _steps(view: ComparisonView) -> list[dict[str, str]]:
     headline = view.result["headline"]
     rows = []
@@ -108,7 +113,9 @@ def _steps(view: ComparisonView) -> list[dict[str, str]]:
                 t("Over"): plain(base["name"]),
                 t("Gain"): pill(judged(view, system["key"], headline)),
                 t("95 % interval"): bounds.replace("-", "−"),
-                t("Added time"): "–" if before is None or after is None else t("{ms} ms", ms=f"{after - before:+,.1f}"),
+                t("Added time"): "–"
+                if before is None or after is None
+                else t("{ms} ms", ms=_signed_ms(after - before)),
                 t("Files"): size_text(system["size_bytes"]),
             }
         )
