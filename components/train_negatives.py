@@ -7,20 +7,21 @@ import streamlit as st
 from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
 from components.text import t
-from finetune_core.workspace import jobs, runs
+from components.train_mined import train_mined
+from finetune_core.workspace import jobs, mining
 
 
-def train_negatives(project_id: str, dataset_id: str, config: dict[str, Any], *, key: str) -> None:
+def train_negatives(project_id: str, dataset_id: str, recipe: str, config: dict[str, Any], *, key: str) -> None:
     """Draw the counts for the margin in `config`; draws nothing for settings without hard negatives."""
     wanted = config.get("hard_negatives", 0)
     if not wanted:
         return
     live = [job for job in jobs.listing(project_id, ("mine",), 5) if job.is_live]
-    counts = runs.mined_counts(project_id, dataset_id, config)
+    counts = mining.counts(project_id, dataset_id, recipe, config)
     if counts is None:
         st.caption(
             t(
-                "Candidates are wrong passages that the base model likes. Look for them now to see what each margin "
+                "Candidates are wrong passages that the base model or retriever likes. Look for them now to see what each margin "
                 "leaves; otherwise the run does it first."
             )
         )
@@ -29,7 +30,7 @@ def train_negatives(project_id: str, dataset_id: str, config: dict[str, Any], *,
         else:
             st.button(
                 t("Look for candidates"), icon=":material/search:", key=f"{key}.mine", on_click=_mine,
-                args=(project_id, dataset_id, config, key),
+                args=(project_id, dataset_id, recipe, config, key),
             )  # fmt: skip
         show_kept_error(key)
         return
@@ -45,8 +46,9 @@ def train_negatives(project_id: str, dataset_id: str, config: dict[str, Any], *,
     )  # fmt: skip
     others = ", ".join(f"{margin:.2f}: {num:,}" for margin, num in list(counts.margins.items())[::2])
     st.caption(t("Questions left at other margins: {list}", list=others))
+    train_mined(project_id, dataset_id, recipe, config, key=key)
 
 
-def _mine(project_id: str, dataset_id: str, config: dict[str, Any], key: str) -> None:
+def _mine(project_id: str, dataset_id: str, recipe: str, config: dict[str, Any], key: str) -> None:
     with kept_errors(key):
-        runs.mine(project_id, dataset_id, config)
+        mining.mine(project_id, dataset_id, recipe, config)

@@ -39,7 +39,8 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
     )
     if config is not None and below_margin:
         with below_margin[0]:
-            train_negatives(project.id, dataset.id, config.model_dump(mode="json"), key=f"{key}.negatives")
+            values = config.model_dump(mode="json")
+            train_negatives(project.id, dataset.id, recipe.name, values, key=f"{key}.negatives")
     if caution := getattr(config, "caution", ""):
         st.warning(plain(t(caution)), icon=":material/warning:")
     return config

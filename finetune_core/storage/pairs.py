@@ -228,6 +228,22 @@ def record_outcomes(
     return num_aside
 
 
+def explain_aside(
+    connection: Connection, project_id: str, name: str, outcomes: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Say of pairs that a person has set aside that it was by filter `name`, and what it found."""
+    here = (pair.c.project_id == project_id, pair.c.state == PairState.ASIDE)
+    for some in portions(outcomes.items()):
+        ids = pair.c.id.in_([pair_id for pair_id, _ in some])
+        known = {
+            row.id: row.outcomes for row in connection.execute(select(pair.c.id, pair.c.outcomes).where(*here, ids))
+        }
+        for pair_id, outcome in some:
+            if pair_id in known:
+                values = {"set_aside_by": name, "outcomes": {**known[pair_id], name: dict(outcome)}}
+                connection.execute(update(pair).where(*here, pair.c.id == pair_id).values(values))
+
+
 def undo_filter(connection: Connection, project_id: str, name: str) -> int:
     """Bring back what filter `name` set aside, as pending, and forget its outcomes; return how many pairs came back."""
     num_back = 0

@@ -166,3 +166,8 @@ class EmbeddingConfig(BaseModel):
         if any(size < 1 for size in self.matryoshka_dims):
             raise ValueError(f"Matryoshka sizes must be 1 or more; got {list(self.matryoshka_dims)}")
         return self
+
+    @property
+    def mined_with(self) -> tuple[str, tuple[str, str], int]:
+        """What the candidates for hard negatives depend on: model, prefixes ("" for the model's own), longest text."""
+        return self.base_model, (self.query_prefix, self.passage_prefix), self.max_tokens

@@ -186,3 +186,8 @@ class RerankerConfig(BaseModel):
         if any(depth < 1 for depth in self.other_depths):
             raise ValueError(f"depths must be 1 or more; got {list(self.other_depths)}")
         return self
+
+    @property
+    def mined_with(self) -> tuple[str, tuple[str, str], int]:
+        """What the candidates for hard negatives depend on: model, prefixes ("" for the model's own), longest text."""
+        return self.retriever, ("", ""), self.retriever_max_tokens

@@ -6,9 +6,9 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
@@ -20,11 +20,10 @@ from finetune_core.jobs.states import JobState, JobView
 from finetune_core.providers import embedder
 from finetune_core.providers.tokens import TokenCounter
 from finetune_core.records import MODEL_REFERENCE, content_id
-from finetune_core.storage import database, datasets, mined
+from finetune_core.storage import database, datasets
 from finetune_core.training import cost, speeds
 from finetune_core.training.batches import ROWS_PER_PASSAGE
 from finetune_core.training.embedding_config import EmbeddingConfig, Loss
-from finetune_core.training.negatives import Candidates
 from finetune_core.training.speeds import Work
 from finetune_core.training.validation import TRAINING_COST
 from finetune_core.workspace import jobs, models, projects
@@ -68,17 +67,6 @@ class RunEstimate:
     num_steps: int
     basis: str
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class MinedCounts:
-    """What a margin leaves of the mined candidates; a question counts as `num_usable` with enough of them."""
-
-    num_questions: int
-    num_usable: int
-    num_candidates: int
-    num_kept: int
-    margins: dict[float, int] = field(default_factory=dict)
 
 
 def listing(project_id: str, limit: int = 50) -> list[RunView]:
@@ -182,41 +170,6 @@ def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str,
     )
 
 
-def mine(project_id: str, dataset_id: str, config: Mapping[str, Any]) -> str:
-    """Queue the search for hard-negative candidates and return its job's id; it needs no margin yet."""
-    row = dataset_version(project_id, dataset_id)
-    checked = cast(EmbeddingConfig, checked_config(project_id, "embedding", config))
-    key = _mined_path(project_id, row.id, checked).stem
-    params = {"dataset_id": row.id, "config": checked.model_dump(mode="json")}
-    title = f"Hard negatives for {row.name}"
-    return jobs.submit(project_id, "mine", params, title=title, unique_key=f"mine-{project_id}-{key}")
-
-
-def mined_counts(project_id: str, dataset_id: str, config: Mapping[str, Any]) -> MinedCounts | None:
-    """What the margin and number in `config` leave of the mined candidates, in milliseconds; None before `mine` is done.
-
-    `margins` gives the usable questions for margins from 0 to 0.5, for a curve beside the slider.
-    """
-    row = dataset_version(project_id, dataset_id)
-    checked = cast(EmbeddingConfig, checked_config(project_id, "embedding", config))
-    path = _mined_path(project_id, row.id, checked)
-    if not path.is_file():
-        return None
-    candidates = _candidates(path)
-    wanted = max(1, checked.hard_negatives)
-
-    def usable(margin: float) -> int:
-        return int((candidates.kept(margin).sum(axis=1) >= wanted).sum())
-
-    return MinedCounts(
-        num_questions=len(candidates.right_scores),
-        num_usable=usable(checked.margin),
-        num_candidates=int((candidates.positions >= 0).sum()),
-        num_kept=int(candidates.kept(checked.margin).sum()),
-        margins={step / 20: usable(step / 20) for step in range(11)},
-    )
-
-
 @dataclass(frozen=True)
 class _TokenSample:
     queries: np.ndarray[Any, np.dtype[np.int64]]
@@ -282,16 +235,6 @@ def _check_disk(config: BaseModel) -> None:
             f"The run needs {needed / 1e9:.1f} GB for checkpoints; {free / 1e9:.1f} GB are free in {database.home()}.",
             hint="Free some space, or set AYAR_HOME to a larger disk.",
         )
-
-
-def _mined_path(project_id: str, dataset_id: str, config: EmbeddingConfig) -> Path:
-    chosen = (config.query_prefix, config.passage_prefix)
-    return mined.path(project_id, dataset_id, config.base_model, chosen, config.max_tokens)
-
-
-@functools.lru_cache(maxsize=4)
-def _candidates(path: Path) -> Candidates:
-    return Candidates.load(path)  # a file of that name is written once and never changes
 
 
 def _view(view: JobView, facts: Mapping[str, Any]) -> RunView:

@@ -5,9 +5,10 @@ from sqlalchemy import insert, update
 
 from finetune_core.errors import ProviderError
 from finetune_core.storage import database, tables
-from finetune_core.workspace import jobs, models, playground, projects, runs
+from finetune_core.workspace import jobs, mining, models, playground, projects, runs
+from finetune_core.workspace.mining import MinedCounts, MinedQuestion, ScoredPassage
 from finetune_core.workspace.playground import Answer, FoundPassage
-from finetune_core.workspace.runs import MinedCounts, RunEstimate
+from finetune_core.workspace.runs import RunEstimate
 from tests import filled_project
 from tests.tuned_model import add_tuned_model
 from tests.ui.conftest import OpenPage
@@ -81,18 +82,26 @@ def test_hard_negatives_show_live_counts_or_the_job_that_finds_them(
 ) -> None:
     seen: list[float] = []
 
-    def counts(_project: str, _dataset: str, config: dict) -> MinedCounts | None:
+    def counts(_project: str, _dataset: str, _recipe: str, config: dict) -> MinedCounts | None:
         seen.append(config["margin"])
         return MinedCounts(20, int(20 * (1 - config["margin"])), 200, 90, {0.0: 20, 0.05: 19, 0.1: 18})
 
-    monkeypatch.setattr(runs, "mined_counts", counts)
+    found = MinedQuestion("p", "<b>Why?</b>", ScoredPassage("right", 0.5), (ScoredPassage("wrong", 0.6),))
+    sent: list[tuple] = []
+    monkeypatch.setattr(mining, "counts", counts)
+    monkeypatch.setattr(mining, "sample", lambda *_: (found,))
+    monkeypatch.setattr(mining, "suspicious", lambda *_: (found,))
+    monkeypatch.setattr(mining, "send_to_review", lambda _project, questions: sent.append(questions) or 1)
     app = open_page("train", project=project_id)
     assert not seen, "nothing is counted while no hard negatives are wanted"
     app.number_input(key="train.embedding.hard_negatives").set_value(2).run()
     assert "19 of 20 questions have 2 hard negatives" in _text(app)
     app.slider(key="train.embedding.margin").set_value(0.5).run()
     assert "10 of 20 questions" in _text(app)
-    monkeypatch.setattr(runs, "mined_counts", lambda *_: None)
+    assert [text.value for text in app.text].count("<b>Why?</b>") == 2
+    app.button(key="train.negatives.send").click().run()
+    assert sent == [(found,)]
+    monkeypatch.setattr(mining, "counts", lambda *_: None)
     app.run()
     app.button(key="train.negatives.mine").click().run()
     assert [job.kind for job in jobs.listing(project_id, ("mine",))] == ["mine"]

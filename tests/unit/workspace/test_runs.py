@@ -154,23 +154,6 @@ def test_long_passages_are_warned_of(project: str) -> None:
     assert any("longer than 16 tokens" in warning for warning in warnings)
 
 
-def test_mining_gives_live_counts_without_a_model(project: str, trained: Trained) -> None:
-    dataset = add_tiny_dataset(project)
-    settings = {"max_tokens": 32, "hard_negatives": 2}
-    assert runs.mined_counts(project, dataset, settings) is None
-    job_id = runs.mine(project, dataset, settings)
-    run_queued_here()
-    assert jobs.get(job_id).state is JobState.DONE, jobs.get(job_id).error
-    low = runs.mined_counts(project, dataset, settings | {"margin": 0.0})
-    high = runs.mined_counts(project, dataset, settings | {"margin": 0.5})
-    assert low is not None
-    assert high is not None
-    assert (low.num_questions, low.num_candidates) == (24, 24 * 7)  # 8 passages less the right one
-    assert low.num_usable > high.num_usable
-    assert list(low.margins.values()) == sorted(low.margins.values(), reverse=True)
-    assert low.margins[0.0] == low.num_usable
-
-
 def test_workspace_functions_import_nothing_heavy() -> None:
     code = (
         "import sys; import finetune_core.workspace.runs; print([m for m in ('torch', 'pandas') if m in sys.modules])"
