@@ -7,11 +7,11 @@ A text is the set of its runs of three words; two texts resemble each other by t
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datasketch import MinHash
+    from datasketch import MinHash, MinHashLSH
 
 THRESHOLD = 0.85
 NUM_PERMUTATIONS = 128
@@ -45,6 +45,38 @@ def find_originals(
     }
 
 
+def find_alike(
+    texts: Sequence[str],
+    positions: Collection[int],
+    threshold: float = THRESHOLD,
+    *,
+    checkpoint: Callable[[], None] | None = None,
+) -> dict[int, set[int]]:
+    """For each of `positions`: where the texts stand that nearly repeat the text there, {} in all for no positions.
+
+    The same as `find_near_duplicates` for these positions, but memory grows with their number and not with that of the
+    texts. `checkpoint` is called after every text.
+    """
+    found: dict[int, set[int]] = {position: set() for position in sorted(set(positions))}
+    if not found:
+        return {}
+    index = _index(threshold)
+    sketches: dict[int, MinHash] = {}
+    for position, (_, sketch) in zip(found, _sketches(texts[position] for position in found), strict=True):
+        if sketch is not None:
+            sketches[position] = sketch
+            index.insert(position, sketch, check_duplication=False)
+    for j, sketch in _sketches(texts):
+        if checkpoint is not None:
+            checkpoint()
+        if sketch is None:
+            continue
+        for i in index.query(sketch):
+            if int(i) != j and float(sketch.jaccard(sketches[int(i)])) >= threshold:
+                found[int(i)].add(j)
+    return found
+
+
 def shingles(text: str) -> set[bytes]:
     """The runs of three case-folded words; a text of one or two words is one run. Empty for a text without words."""
     words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
@@ -59,12 +91,7 @@ def _matches(
     texts: Sequence[str], threshold: float, checkpoint: Callable[[], None] | None, *, keep_all: bool
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
     """Each position with the earlier ones it resembles; unless `keep_all`, only texts that resemble none are kept."""
-    from datasketch import MinHashLSH
-
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
-    # The index proposes candidates at a slightly lower bar, so that few true pairs are missed; the estimate decides.
-    index = MinHashLSH(threshold=max(0.05, threshold - 0.1), num_perm=NUM_PERMUTATIONS)
+    index = _index(threshold)
     sketches: dict[int, MinHash] = {}
     for j, sketch in _sketches(texts):
         if checkpoint is not None:
@@ -80,7 +107,16 @@ def _matches(
         yield j, matches
 
 
-def _sketches(texts: Sequence[str]) -> Iterator[tuple[int, "MinHash | None"]]:
+def _index(threshold: float) -> "MinHashLSH":
+    from datasketch import MinHashLSH
+
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
+    # The index proposes candidates at a slightly lower bar, so that few true pairs are missed; the estimate decides.
+    return MinHashLSH(threshold=max(0.05, threshold - 0.1), num_perm=NUM_PERMUTATIONS)
+
+
+def _sketches(texts: Iterable[str]) -> Iterator[tuple[int, "MinHash | None"]]:
     from datasketch import MinHash
 
     # CRC-32 is a quarter of the time of SHA-1 here, and the permutations mix it again.

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from finetune_core.corpus.near_duplicates import find_near_duplicates
+from finetune_core.corpus.near_duplicates import find_alike
 from finetune_core.errors import TrainingError
 from finetune_core.evaluation.retrieval import search
 from finetune_core.providers.embedder import Embedder
@@ -124,12 +124,12 @@ def chosen_once(
 
 def barred_positions(part: Part[QueryPassages], checkpoint: Callable[[], None]) -> list[set[int]]:
     """For each question: positions of the passages right for it or for a twin of it, their copies and near-copies."""
-    alike: dict[int, set[int]] = {}
-    for i, j, _ in find_near_duplicates([passage.full_text for passage in part.corpus], checkpoint=checkpoint):
-        alike.setdefault(i, set()).add(j)
-        alike.setdefault(j, set()).add(i)
+    own_of = [
+        {part.corpus.positions[p] for p in example.relevant if p in part.corpus.positions} for example in part.examples
+    ]
+    texts = [passage.full_text for passage in part.corpus]
+    alike = find_alike(texts, set[int]().union(*own_of), checkpoint=checkpoint)
     right_of: dict[str, set[int]] = {}
-    for example in part.examples:
-        own = {part.corpus.positions[p] for p in example.relevant if p in part.corpus.positions}
-        right_of.setdefault(example.query, set()).update(own, *(alike.get(position, set()) for position in own))
+    for example, own in zip(part.examples, own_of, strict=True):
+        right_of.setdefault(example.query, set()).update(own, *(alike[position] for position in own))
     return [right_of[example.query] for example in part.examples]

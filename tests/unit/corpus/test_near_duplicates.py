@@ -1,11 +1,12 @@
 """MinHash finds what the exact Jaccard index of all pairs finds."""
 
 import random
+import tracemalloc
 from itertools import combinations
 
 import pytest
 
-from finetune_core.corpus.near_duplicates import find_near_duplicates, find_originals, shingles
+from finetune_core.corpus.near_duplicates import find_alike, find_near_duplicates, find_originals, shingles
 
 
 def texts(num: int, words_each: int = 120) -> list[str]:
@@ -41,6 +42,31 @@ def test_agrees_with_the_exact_index_over_all_pairs() -> None:
         if (i, j) in found:
             assert found[i, j] == pytest.approx(truth, abs=0.12)
     assert len(found) >= 20
+
+
+def test_those_alike_to_some_texts_are_the_pairs_of_all_texts() -> None:
+    corpus = texts(60)
+    corpus += [with_words_changed(corpus[n], 1) for n in range(20)] + [corpus[3], "", "..."]
+    pairs = [(i, j) for i, j, _ in find_near_duplicates(corpus)]
+    wanted = [3, 5, 40, 65, 81]
+    assert find_alike(corpus, wanted) == {
+        one: {j for i, j in pairs if i == one} | {i for i, j in pairs if j == one} for one in wanted
+    }
+    assert find_alike(corpus, []) == {}
+
+
+def test_memory_grows_with_the_texts_asked_about_and_not_with_all() -> None:
+    corpus = texts(3000, words_each=12)
+
+    def peak(num: int) -> int:
+        tracemalloc.start()
+        find_alike(corpus[:num], range(100))
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    peak(200)  # what is imported and made once
+    assert peak(3000) < 1.3 * peak(300)
 
 
 def test_equal_texts_whatever_their_case_and_spaces() -> None:
