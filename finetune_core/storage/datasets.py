@@ -13,6 +13,7 @@ from sqlalchemy import delete as delete_from
 from finetune_core.errors import DatasetError
 from finetune_core.records import Corpus, Part, Passage, QueryPassages, Split, SplitName, content_id
 from finetune_core.storage import artefacts, database
+from finetune_core.storage.record_rows import RECORDS, example_of, row_of, schema_of
 from finetune_core.storage.tables import LIVE_STATES, comparison, dataset, job, model
 
 PASSAGE_COLUMNS = ("id", "text", "document", "title")
@@ -83,18 +84,18 @@ def remove(connection: Connection, project_id: str, dataset_id: str) -> None:
     connection.execute(delete_from(dataset).where(dataset.c.project_id == project_id, dataset.c.id == dataset_id))
 
 
-def fingerprint(parts: Mapping[SplitName, Part[QueryPassages]]) -> str:
+def fingerprint(parts: Mapping[SplitName, Part[Any]]) -> str:
     """The content hash of a version: every example and every searched passage of every part, in order."""
     texts: list[str] = []
     for name in SplitName:
         texts.append(name)
-        texts += [json.dumps(_example_row(example), sort_keys=True) for example in parts[name].examples]
+        texts += [json.dumps(row_of(example), sort_keys=True) for example in parts[name].examples]
         texts.append(_corpus_hash(parts[name].corpus))
     return content_id(*texts)
 
 
-def write_split(target: Path, split: Split[QueryPassages]) -> dict[str, str]:
-    """Write the three parts into `target`; return part name -> file of its corpus, for the manifest.
+def write_split(target: Path, split: Split[Any], record: type[Any] = QueryPassages) -> dict[str, str]:
+    """Write the three parts of examples of one kind into `target`; return part name -> file of its corpus, for the manifest.
 
     A corpus that parts share is written once.
     """
@@ -104,8 +105,8 @@ def write_split(target: Path, split: Split[QueryPassages]) -> dict[str, str]:
     corpora: dict[str, str] = {}
     for name in SplitName:
         part = split.part(name)
-        rows = [_example_row(example) for example in part.examples]
-        parquet.write_table(pa.Table.from_pylist(rows, schema=_example_schema(pa)), target / f"{name}.parquet")
+        rows = [row_of(example) for example in part.examples]
+        parquet.write_table(pa.Table.from_pylist(rows, schema=schema_of(record)), target / f"{name}.parquet")
         corpora[name] = f"corpus-{_corpus_hash(part.corpus)}.parquet"
         if not (target / corpora[name]).exists():
             passages = [{key: getattr(passage, key) for key in PASSAGE_COLUMNS} for passage in part.corpus]
@@ -113,7 +114,7 @@ def write_split(target: Path, split: Split[QueryPassages]) -> dict[str, str]:
     return corpora
 
 
-def load_split(project_id: str, dataset_id: str) -> Split[QueryPassages]:
+def load_split(project_id: str, dataset_id: str) -> Split[Any]:
     """The examples and corpora of a version, after the bytes of its files were checked.
 
     Raises DatasetError if the project has no such version, ArtefactError if a file is missing or was altered.
@@ -126,55 +127,30 @@ def load_split(project_id: str, dataset_id: str) -> Split[QueryPassages]:
     return read_split(path, artefacts.verify(path))
 
 
-def read_split(source: Path, manifest: Mapping[str, Any]) -> Split[QueryPassages]:
-    """The split that `write_split` wrote into `source`; equal corpora are one object."""
+def read_split(source: Path, manifest: Mapping[str, Any]) -> Split[Any]:
+    """The split that `write_split` wrote into `source`; equal corpora are one object.
+
+    The manifest's `record` names the kind of its examples; without one they are `QueryPassages`.
+    """
+    record = RECORDS[manifest.get("record", QueryPassages.__name__)]
     corpora = functools.cache(lambda file_name: _read_corpus(source / file_name))
 
-    def part(name: SplitName) -> Part[QueryPassages]:
-        return Part(name, _read_examples(source / f"{name}.parquet"), corpora(manifest["corpora"][name]))
+    def part(name: SplitName) -> Part[Any]:
+        return Part(name, _read_examples(source / f"{name}.parquet", record), corpora(manifest["corpora"][name]))
 
     return Split(part(SplitName.TRAIN), part(SplitName.VALIDATION), part(SplitName.TEST), manifest["hash"])
 
 
-def _read_examples(path: Path) -> tuple[QueryPassages, ...]:
+def _read_examples(path: Path, record: type[Any]) -> tuple[Any, ...]:
     from pyarrow import parquet
 
-    rows = parquet.read_table(path).to_pylist()
-    return tuple(
-        QueryPassages(**{**row, "relevant": {item["id"]: item["grade"] for item in row["relevant"]}}) for row in rows
-    )
+    return tuple(example_of(record, row) for row in parquet.read_table(path).to_pylist())
 
 
 def _read_corpus(path: Path) -> Corpus:
     from pyarrow import parquet
 
     return Corpus(tuple(Passage(**row) for row in parquet.read_table(path).to_pylist()))
-
-
-def _example_row(example: QueryPassages) -> dict[str, Any]:
-    return {
-        "id": example.id,
-        "query": example.query,
-        "relevant": [{"id": key, "grade": grade} for key, grade in example.relevant.items()],
-        "group": example.group,
-        "evidence": example.evidence,
-        "answer": example.answer,
-        "reviewed": example.reviewed,
-    }
-
-
-def _example_schema(pa: Any) -> Any:
-    text = pa.string()
-    relevant = pa.list_(pa.struct([("id", text), ("grade", pa.int32())]))
-    columns = [
-        ("id", text),
-        ("query", text),
-        ("relevant", relevant),
-        ("group", text),
-        ("evidence", text),
-        ("answer", text),
-    ]
-    return pa.schema([*columns, ("reviewed", pa.bool_())])
 
 
 def _passage_schema(pa: Any) -> Any:

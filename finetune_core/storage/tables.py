@@ -134,6 +134,37 @@ pair = Table(
     Index("ix_pair_project_id_reviewed_at", "project_id", "reviewed_at"),
 )
 
+choice = Table(  # what a router chooses among
+    "choice",
+    metadata,
+    Column("seq", Integer, primary_key=True),  # order of creation
+    _project_id(),
+    Column("id", String(200), nullable=False),  # the label that queries carry
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False, default=""),
+    UniqueConstraint("project_id", "id"),
+)
+
+labelled = Table(  # queries, each with the choice it is for
+    "labelled",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _project_id(),
+    Column("id", String(200), nullable=False),  # content hash, or the imported id
+    Column("version", Integer, nullable=False, default=1),
+    Column("state", String(16), nullable=False),  # as in pair
+    Column("split", String(12), nullable=False, default=""),
+    Column("query", Text, nullable=False),
+    Column("label", String(200), nullable=False),  # id of a choice; "" is out of scope
+    Column("seed_question", String(200), nullable=False),  # what it was worded after: the group that is never split
+    Column("source", String(16), nullable=False),
+    Column("reviewed_at", Float),
+    Column("created_at", Float, nullable=False),
+    UniqueConstraint("project_id", "id"),
+    Index("ix_labelled_project_id_state_seq", "project_id", "state", "seq"),
+    Index("ix_labelled_project_id_label_seq", "project_id", "label", "seq"),
+)
+
 relevance = Table(
     "relevance",
     metadata,

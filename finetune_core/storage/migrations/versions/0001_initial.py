@@ -12,6 +12,7 @@ def upgrade() -> None:
     _projects_and_spend()
     _corpus()
     _pairs()
+    _labelled_queries()
     _reviews_and_generation()
     _jobs()
     _outcomes()
@@ -172,6 +173,42 @@ def _pairs() -> None:
         sa.PrimaryKeyConstraint("project_id", "pair_id", "chunk_id", name=op.f("pk_relevance")),
     )
     op.create_index(op.f("ix_relevance_project_id_chunk_id"), "relevance", ["project_id", "chunk_id"], unique=False)
+
+
+def _labelled_queries() -> None:
+    op.create_table(
+        "choice",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.String(length=16), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_choice_project_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_choice")),
+        sa.UniqueConstraint("project_id", "id", name=op.f("uq_choice_project_id_id")),
+    )
+    op.create_table(
+        "labelled",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.String(length=16), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("split", sa.String(length=12), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("label", sa.String(length=200), nullable=False),
+        sa.Column("seed_question", sa.String(length=200), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("reviewed_at", sa.Float(), nullable=True),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_labelled_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_labelled")),
+        sa.UniqueConstraint("project_id", "id", name=op.f("uq_labelled_project_id_id")),
+    )
+    op.create_index("ix_labelled_project_id_label_seq", "labelled", ["project_id", "label", "seq"], unique=False)
+    op.create_index("ix_labelled_project_id_state_seq", "labelled", ["project_id", "state", "seq"], unique=False)
 
 
 def _reviews_and_generation() -> None:
