@@ -32,11 +32,16 @@ MAX_FIELD = 50_000_000
 
 def read_jsonl(path: Path) -> LabelledSet:
     """The set of a file with one JSON object on each line."""
-    return _gathered(_json_rows(path), path.name)
+    return _gathered(_flat_rows(path), path.name)
 
 
 def read_csv(path: Path) -> LabelledSet:
     """The set of a table with a heading row; columns are separated by commas, semicolons or tabs."""
+    return _gathered(table_rows(path), path.name)
+
+
+def table_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows of a table with a heading row by their number in the file. Raises DatasetError where it is no table."""
     content = _decoded(path)
     heading = content.split("\n", 1)[0]
     delimiter = max(",;\t", key=heading.count)
@@ -49,7 +54,21 @@ def read_csv(path: Path) -> LabelledSet:
         raise DatasetError(
             f"{path.name}: row {long} has more columns than the heading.", hint='Put texts with commas in "quotes".'
         )
-    return _gathered(enumerate(rows, start=2), path.name)
+    yield from enumerate(rows, start=2)
+
+
+def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSONL file by their line. Raises DatasetError for a line that is no JSON object."""
+    for number, line in enumerate(_decoded(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DatasetError(f"{path.name} line {number} is not JSON: {error}.", hint="Correct that line.") from error
+        if not isinstance(row, dict):
+            raise DatasetError(f"{path.name} line {number} is no JSON object.", hint="Each line is one object.")
+        yield number, row
 
 
 def write_jsonl(labelled: LabelledSet, path: Path) -> None:
@@ -168,15 +187,9 @@ def _canonical(row: Mapping[str, Any], where: str) -> dict[str, str]:
     return values
 
 
-def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(_decoded(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DatasetError(f"{path.name} line {number} is not JSON: {error}.", hint="Correct that line.") from error
-        if not isinstance(row, dict) or any(isinstance(value, list | dict) for value in row.values()):
+def _flat_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, row in json_rows(path):
+        if any(isinstance(value, list | dict) for value in row.values()):
             raise DatasetError(
                 f"{path.name} line {number} is not a flat object.",
                 hint=f"Each line is one object with texts only: {', '.join(COLUMNS)}.",

@@ -1,0 +1,103 @@
+"""Queries with their labels, and the choices those name, as JSONL or as a table.
+
+query, label, group, split, id             only `query` and `label` are needed; a query may be called `text` as well
+label, name, description                   the choices; only `label` (or `name`) is needed
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune_core.corpus.interchange.labelled import split_name
+from finetune_core.corpus.interchange.rows import json_rows, table_rows
+from finetune_core.errors import DatasetError
+from finetune_core.records import OUT_OF_SCOPE, content_id
+
+MAX_LABEL = 200
+QUERY_NAMES = ("query", "text", "question", "utterance")
+LABEL_NAMES = ("label", "intent", "choice")
+GROUP_NAMES = ("group", "seed", "seed_question")
+SPLITS = {"validate": "test"}  # what snips calls the part it is judged on
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledQuery:
+    """A query of a file; `group` is what it was worded after, its own id where the file does not say."""
+
+    id: str
+    query: str
+    label: str
+    group: str
+    split: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedChoice:
+    """A choice of a file."""
+
+    id: str
+    name: str
+    description: str
+
+
+def read_queries(path: Path, out_of_scope: str = "") -> list[LabelledQuery]:
+    """The queries of a `.jsonl` or a table; the label `out_of_scope` becomes `OUT_OF_SCOPE`, as does an empty one.
+
+    Raises DatasetError that names the row for a missing query or label column, an empty query, and a label too long.
+    """
+    found = []
+    for number, row in _rows(path):
+        where = f"{path.name} row {number}"
+        query, label = _value(row, QUERY_NAMES, where), _value(row, LABEL_NAMES, where)
+        if not query:
+            raise DatasetError(f"{where} has no query.", hint="Write one, or remove the row.")
+        label = OUT_OF_SCOPE if label == out_of_scope else _checked_label(label, where)
+        split = str(row.get("split") or "").strip().lower()
+        query_id = str(row.get("id") or "") or content_id("query", query, label, split)
+        group = next((str(row[name]) for name in GROUP_NAMES if row.get(name)), query_id)
+        found.append(LabelledQuery(query_id, query, label, group, split_name(SPLITS.get(split, split), where)))
+    if not found:
+        raise DatasetError(
+            f"{path.name} has no rows.", hint="Its columns are query and label; group and split may follow."
+        )
+    return found
+
+
+def read_choices(path: Path) -> list[DescribedChoice]:
+    """The choices of a `.jsonl` or a table. Raises DatasetError for a row without a label or a name."""
+    found = []
+    for number, row in _rows(path):
+        where = f"{path.name} row {number}"
+        label = str(row.get("label") or row.get("id") or row.get("name") or "").strip()
+        if not label:
+            raise DatasetError(f"{where} names no choice.", hint="The columns are label, name and description.")
+        name = str(row.get("name") or "").strip() or label.replace("_", " ")
+        found.append(DescribedChoice(_checked_label(label, where), name, str(row.get("description") or "").strip()))
+    if not found:
+        raise DatasetError(f"{path.name} has no rows.", hint="Its columns are label, name and description.")
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    if not path.is_file():
+        raise DatasetError(f"There is no file {path}.", hint="Check the path.")
+    yield from json_rows(path) if path.suffix == ".jsonl" else table_rows(path)
+
+
+def _value(row: Mapping[str, Any], names: tuple[str, ...], where: str) -> str:
+    for name in names:
+        if name in row:
+            return str(row[name] or "").strip()
+    raise DatasetError(
+        f"{where} has no column {names[0]!r}; it has {', '.join(map(str, row))[:120] or 'none'}.",
+        hint=f"Call the column one of: {', '.join(names)}.",
+    )
+
+
+def _checked_label(label: str, where: str) -> str:
+    if len(label) > MAX_LABEL:
+        raise DatasetError(
+            f"{where}: the label has {len(label)} characters; at most {MAX_LABEL} are kept.", hint="Shorten it."
+        )
+    return label

@@ -1,0 +1,192 @@
+"""Queries with the choice each is for, and the choices: how they come in, are found, changed, and gathered for a freeze."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Passage, SplitName
+from finetune_core.storage.database import now, portions
+from finetune_core.storage.pairs import PairSource, PairState
+from finetune_core.storage.tables import choice, labelled
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Something a query can be for: a tool, an index, a department. `id` is the label that queries carry."""
+
+    id: str
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewQuery:
+    """A query to add. `label` is the id of a choice or `OUT_OF_SCOPE`; `seed_question` what it was worded after."""
+
+    id: str
+    query: str
+    label: str
+    seed_question: str
+    source: PairSource
+    split: str = ""
+    state: PairState = PairState.ACCEPTED
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A stored query; `version` grows with every change, and every change names the one it saw."""
+
+    id: str
+    version: int
+    state: PairState
+    split: str
+    query: str
+    label: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFilter:
+    """Which queries are meant; "" means any. `label` is None for any, since "" is a label: out of scope."""
+
+    state: str = ""
+    label: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class GatheredQueries:
+    """What a freeze starts from: examples by the split they came with, those without one under TRAIN, and the choices."""
+
+    examples: dict[SplitName, tuple[Labelled, ...]]
+    choices: Corpus
+    num_never_reviewed: int
+
+
+QUERY_COLUMNS = [labelled.c[name] for name in ("id", "version", "state", "split", "query", "label", "source")]
+
+
+def choices(connection: Connection, project_id: str) -> list[Choice]:
+    """The choices of a project in order of creation."""
+    rows = connection.execute(
+        select(choice.c.id, choice.c.name, choice.c.description)
+        .where(choice.c.project_id == project_id)
+        .order_by(choice.c.seq)
+    )
+    return [Choice(*row) for row in rows]
+
+
+def save_choice(connection: Connection, project_id: str, given: Choice) -> None:
+    """Add a choice, or change the name and description of the one with its id."""
+    here = (choice.c.project_id == project_id, choice.c.id == given.id)
+    values = {"name": given.name, "description": given.description}
+    if not connection.execute(update(choice).where(*here).values(values)).rowcount:
+        connection.execute(insert(choice).values(project_id=project_id, id=given.id, **values))
+
+
+def remove_choice(connection: Connection, project_id: str, choice_id: str) -> None:
+    """Delete a choice and the queries that are for it."""
+    connection.execute(delete(labelled).where(labelled.c.project_id == project_id, labelled.c.label == choice_id))
+    connection.execute(delete(choice).where(choice.c.project_id == project_id, choice.c.id == choice_id))
+
+
+def add(connection: Connection, project_id: str, queries: Iterable[NewQuery]) -> int:
+    """Add queries whose id the project does not have yet; how many that were."""
+    num_added = 0
+    for some in portions(queries):
+        fresh = {new.id: new for new in some}
+        known = select(labelled.c.id).where(labelled.c.project_id == project_id, labelled.c.id.in_(fresh))
+        for taken in connection.execute(known).scalars():
+            del fresh[taken]
+        if fresh:
+            connection.execute(insert(labelled), [_row(project_id, new) for new in fresh.values()])
+        num_added += len(fresh)
+    return num_added
+
+
+def page(
+    connection: Connection, project_id: str, chosen: QueryFilter, offset: int, limit: int
+) -> tuple[list[Query], int]:
+    """Some of the queries of a filter in order of creation, and how many there are in all."""
+    where = _where(project_id, chosen)
+    total = connection.scalar(select(func.count()).select_from(labelled).where(*where)) or 0
+    rows = connection.execute(select(*QUERY_COLUMNS).where(*where).order_by(labelled.c.seq).offset(offset).limit(limit))
+    return [_query(row) for row in rows], total
+
+
+def counts(connection: Connection, project_id: str) -> dict[tuple[str, PairState], int]:
+    """How many queries there are by label and state."""
+    rows = connection.execute(
+        select(labelled.c.label, labelled.c.state, func.count())
+        .where(labelled.c.project_id == project_id)
+        .group_by(labelled.c.label, labelled.c.state)
+    )
+    return {(label, PairState(state)): num for label, state, num in rows}
+
+
+def change(connection: Connection, project_id: str, query_id: str, version: int, **values: Any) -> bool:
+    """Set columns of the query if it still has that version; whether it had."""
+    here = (labelled.c.project_id == project_id, labelled.c.id == query_id, labelled.c.version == version)
+    values |= {"version": version + 1, "reviewed_at": now()}
+    return bool(connection.execute(update(labelled).where(*here).values(values)).rowcount)
+
+
+def decide_all(connection: Connection, project_id: str, chosen: QueryFilter, state: PairState) -> int:
+    """Give all queries of a filter a state; how many there were."""
+    where = _where(project_id, chosen)
+    values = {"state": state, "version": labelled.c.version + 1, "reviewed_at": now()}
+    return connection.execute(update(labelled).where(*where).values(values)).rowcount
+
+
+def gather(connection: Connection, project_id: str, *, include_pending: bool = False) -> GatheredQueries:
+    """The accepted queries of a project, and the pending ones if wanted, with all its choices."""
+    states = [PairState.ACCEPTED, *([PairState.PENDING] if include_pending else [])]
+    rows = connection.execute(
+        select(labelled)
+        .where(labelled.c.project_id == project_id, labelled.c.state.in_(states))
+        .order_by(labelled.c.seq)
+    )
+    by_split: dict[SplitName, list[Labelled]] = {name: [] for name in SplitName}
+    for row in rows:
+        is_reviewed = row.state == PairState.ACCEPTED
+        example = Labelled(row.id, row.query, row.label, row.seed_question, is_reviewed)
+        by_split[SplitName(row.split or SplitName.TRAIN)].append(example)
+    passages = tuple(_passage(one) for one in choices(connection, project_id))
+    return GatheredQueries(
+        examples={name: tuple(found) for name, found in by_split.items()},
+        choices=Corpus(passages),
+        num_never_reviewed=sum(not one.reviewed for found in by_split.values() for one in found),
+    )
+
+
+def missing_labels(connection: Connection, project_id: str, labels: Iterable[str]) -> list[str]:
+    """Those of the labels that are neither out of scope nor the id of a choice, in order of first appearance."""
+    known = {one.id for one in choices(connection, project_id)} | {OUT_OF_SCOPE}
+    return [label for label in dict.fromkeys(labels) if label not in known]
+
+
+def _passage(one: Choice) -> Passage:
+    """What a router reads of a choice: its name and description, or the name alone."""
+    return Passage(one.id, one.description or one.name, one.id, one.name if one.description else "")
+
+
+def _where(project_id: str, chosen: QueryFilter) -> Sequence[ColumnElement[bool]]:
+    where = [labelled.c.project_id == project_id]
+    if chosen.state:
+        where.append(labelled.c.state == chosen.state)
+    if chosen.label is not None:
+        where.append(labelled.c.label == chosen.label)
+    if chosen.text.strip():
+        where.append(labelled.c.query.icontains(chosen.text.strip(), autoescape=True))
+    return where
+
+
+def _query(row: Any) -> Query:
+    return Query(row.id, row.version, PairState(row.state), row.split, row.query, row.label, row.source)
+
+
+def _row(project_id: str, new: NewQuery) -> dict[str, Any]:
+    names = ("id", "state", "split", "query", "label", "seed_question", "source")
+    return {"project_id": project_id, "created_at": now(), **{name: getattr(new, name) for name in names}}
