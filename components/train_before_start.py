@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic import BaseModel
 
 from components.text import duration_text, plain, size_text, t
-from finetune_core.workspace import runs
+from finetune_core.workspace import comparisons, runs
 from finetune_core.workspace.datasets import DatasetView
 from finetune_core.workspace.runs import RunEstimate
 
@@ -47,16 +47,19 @@ def _estimate(project_id: str, dataset_id: str, recipe: str, config: str) -> Run
 
 
 def _detectable(manifest: dict[str, Any]) -> None:
-    gain, base = manifest.get("smallest_detectable_gain"), manifest.get("base", {}).get("test_ndcg")
+    gain, measured = manifest.get("smallest_detectable_gain"), manifest.get("base", {})
+    metric = manifest.get("gain_metric", "")
+    base = measured.get("test", {}).get(metric)
     if gain is None:
         st.markdown(t("The base model was not measured on this dataset, so nobody knows what its test set can show."))
         st.caption(plain(t(manifest.get("base", {}).get("note", ""))))
         return
     st.markdown(
         t(
-            ":material/straighten: The {num} test questions can show a gain of **{gain} nDCG@10** or more over the base "
+            ":material/straighten: The {num} test questions can show a gain of **{gain} {metric}** or more over the base "
             "model's {base}; a smaller one would look like chance.",
             num=f"{manifest['num_test']:,}", gain=f"{gain:.3f}", base="–" if base is None else f"{base:.3f}",
+            metric=comparisons.metric_title(metric),
         )
     )  # fmt: skip
     st.caption(plain(t(manifest.get("gain_assumes", ""))))

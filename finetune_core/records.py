@@ -41,8 +41,8 @@ class Passage:
 
     @property
     def full_text(self) -> str:
-        """What a model reads: the heading, a newline, the text; only the text where there is no heading."""
-        return f"{self.title}\n{self.text}" if self.title else self.text
+        """What a model reads: the heading, a newline, the text; only one of them where the other is empty."""
+        return "\n".join(part for part in (self.title, self.text) if part)
 
 
 @dataclass(frozen=True)

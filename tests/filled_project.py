@@ -94,7 +94,7 @@ def _dataset(connection: Connection, project_id: str, name: str) -> None:
         "name": "v1", "hash": DATASET_ID, "num_train": 20, "num_validation": 6, "num_test": 10,
         "num_groups": {"train": 4, "validation": 1, "test": 1}, "num_searched": {"train": 18, "validation": 18, "test": 18},
         "num_never_reviewed": 3, "seed": 0, "split_rule": "document", "leakage": leakage, "warnings": [],
-        "base": {"model": "bundled/all-MiniLM-L6-v2", "validation_ndcg": 0.55, "test_ndcg": 0.57},
+        "base": {"model": "bundled/all-MiniLM-L6-v2", "metric": "ndcg@10", "validation": 0.55, "test": {"ndcg@10": 0.57}},
         "smallest_detectable_gain": 0.04,
     }  # fmt: skip
     datasets.add(connection, project_id, datasets.DatasetRow(DATASET_ID, "v1", manifest, time.time()))

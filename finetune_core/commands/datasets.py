@@ -6,10 +6,22 @@ from typing import Annotated
 import typer
 
 from finetune_core.commands.output import Json, Project, emit, project_id, wait_and_tell
-from finetune_core.workspace import datasets, pairs
+from finetune_core.wording import metric_title
+from finetune_core.workspace import datasets, labelled, pairs
 
-Format = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(pairs.FORMATS)}.")]
+QUERIES, CHOICES = "labelled", "choices"
 Written = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(pairs.WRITTEN)}.")]
+ImportFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help=f"One of: {', '.join(pairs.FORMATS)}; for a router {QUERIES} (queries with a label) or {CHOICES} (what the "
+        "labels stand for), as JSONL or CSV.",
+    ),
+]
+Record = Annotated[
+    str, typer.Option("--record", help=f"The kind of example: {datasets.PAIRS}, or {datasets.QUERIES} for a router.")
+]
 Split = Annotated[str, typer.Option("--split", help="train, validation or test; without it, what the file says.")]
 
 
@@ -18,11 +30,25 @@ def register(app: typer.Typer) -> None:
 
     @app.command("import")
     def import_pairs(
-        project: Project, file_format: Format, file: Annotated[Path, typer.Argument(help="File or BEIR folder.")],
-        split: Split = "", as_json: Json = False,
+        project: Project, file_format: ImportFormat, file: Annotated[Path, typer.Argument(help="File or BEIR folder.")],
+        split: Split = "",
+        out_of_scope: Annotated[
+            str, typer.Option("--out-of-scope", help="The label that means none of the choices.")
+        ] = "",
+        as_json: Json = False,
     ) -> None:  # fmt: skip
-        """Add a file's questions as accepted pairs, and its whole corpus to search. Makes the project if there is none."""
-        summary = pairs.import_file(project_id(project, create=True), file, file_format, split)
+        """Add a file's questions as accepted, with what they are searched in or for. Makes the project if there is none."""
+        found = project_id(project, create=True)
+        if file_format == CHOICES:
+            num = labelled.import_choices(found, file)
+            emit({"num_choices": num}, as_json, f"Imported {num:,} choices.")
+            return
+        if file_format == QUERIES:
+            summary: pairs.ImportSummary | labelled.QueryImport = labelled.import_queries(
+                found, file, split, out_of_scope
+            )
+        else:
+            summary = pairs.import_file(found, file, file_format, split)
         emit(summary, as_json, summary.sentence)
 
     @app.command("export-dataset")
@@ -40,22 +66,24 @@ def register(app: typer.Typer) -> None:
     def freeze(
         project: Project,
         name: Annotated[str, typer.Option("--name", help="Name of the version.")],
+        record: Record = datasets.PAIRS,
         include_pending: Annotated[
             bool, typer.Option("--include-pending", help="Add pending pairs that passed the filters.")
         ] = False,
         seed: Annotated[int, typer.Option("--seed", min=0, help="Seeds the split.")] = 0,
         as_json: Json = False,
     ) -> None:
-        """Freeze the accepted pairs as a version that never changes: split, checked for leaks, base model measured."""
+        """Freeze the accepted examples as a version that never changes: split, checked for leaks, base model measured."""
         found = project_id(project)
-        job_id = datasets.freeze(found, name, include_pending=include_pending, seed=seed)
+        job_id = datasets.freeze(found, name, record=record, include_pending=include_pending, seed=seed)
         result = wait_and_tell(job_id).result
         view = datasets.get(found, result["id"])
         sizes = ", ".join(f"{num:,} {part}" for part, num in view.num_examples.items())
         said = [f"{view.name} ({view.id}): {sizes}; split by {view.manifest['split_rule']}."]
         if (gain := view.manifest["smallest_detectable_gain"]) is not None:
-            base = view.manifest["base"]
+            base, metric = view.manifest["base"], view.manifest["gain_metric"]
             said.append(
-                f"{base['model']} reaches nDCG@10 {base['test_ndcg']:.3f}; a gain of {gain:.3f} or more would show."
+                f"{base['model']} reaches {metric_title(metric)} {base['test'][metric]:.3f}; a gain of {gain:.3f} or more "
+                "would show."
             )
         emit(view, as_json, "\n".join(said + view.manifest["leakage"]["sentences"] + view.manifest["warnings"]))

@@ -92,6 +92,19 @@ def leakage_report(
     )
 
 
+def query_leakage(parts: Mapping[SplitName, Part[Any]], checkpoint: Callable[[], None] | None = None) -> LeakageReport:
+    """The report for examples that have a `query` and no documents: only queries of two parts that are alike leak."""
+    shared = _shared_questions(parts, checkpoint)
+    num = len(shared)
+    said = [f"{num:,} {'query' if num == 1 else 'queries'} of one part also, or nearly, in another: that is leakage."]
+    return LeakageReport(
+        num_shared_questions=len(shared),
+        shared_questions=shared[:MAX_LISTED],
+        is_leaking=bool(shared),
+        sentences=said if shared else ["No query stands in two parts, not even nearly."],
+    )
+
+
 def _sentences(
     num_questions: int,
     num_documents: int,
@@ -126,7 +139,7 @@ def _sentences(
 
 
 def _shared_questions(
-    parts: Mapping[SplitName, Part[QueryPassages]], checkpoint: Callable[[], None] | None
+    parts: Mapping[SplitName, Part[Any]], checkpoint: Callable[[], None] | None
 ) -> list[dict[str, Any]]:
     """Pairs of questions of two parts that are equal once normalised (similarity 1), or near-duplicates."""
     flat = [(name, one) for name in SplitName for one in parts[name].examples]
@@ -145,7 +158,7 @@ def _shared_questions(
 
 
 def _pair_of_questions(
-    first: tuple[SplitName, QueryPassages], second: tuple[SplitName, QueryPassages], similarity: float
+    first: tuple[SplitName, Any], second: tuple[SplitName, Any], similarity: float
 ) -> dict[str, Any]:
     return {
         "part": first[0].value,

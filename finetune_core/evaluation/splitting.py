@@ -5,9 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Protocol, TypeVar
 
 from finetune_core.errors import DatasetError
-from finetune_core.records import Corpus, QueryPassages, SplitName
+from finetune_core.records import Corpus, QueryPassages, Record, SplitName
 from finetune_core.wording import counted
 
 MIN_GROUPS = 10
@@ -23,6 +24,16 @@ _GIVES_WAY = {  # which of two neighbouring sections loses a passage to the gap 
     frozenset((SplitName.TRAIN, SplitName.TEST)): SplitName.TRAIN,
     frozenset((SplitName.VALIDATION, SplitName.TEST)): SplitName.VALIDATION,
 }
+
+
+class Reviewable(Record, Protocol):
+    """An example that a person may have looked at."""
+
+    @property
+    def reviewed(self) -> bool: ...
+
+
+Grouped = TypeVar("Grouped", bound=Reviewable)
 
 
 @dataclass(frozen=True)
@@ -50,15 +61,13 @@ def cut(examples: Sequence[QueryPassages], corpus: Corpus, shares: Mapping[Split
     Raises DatasetError if a part would be empty.
     """
     sizes = Counter(example.group for example in examples)
-    wanted = _wanted(len(examples), shares)
     left_out: tuple[str, ...] = ()
     parts: dict[SplitName, tuple[QueryPassages, ...]] = {}
     rule = "section"
     if len(sizes) < MIN_GROUPS:
         parts, left_out = _by_section(examples, corpus, shares, seed)
     if not all(parts.get(name) for name in shares) and len(sizes) >= len(shares):
-        place = _by_document(examples, sizes, wanted, seed)
-        parts = {name: tuple(one for one in examples if place[one.group] == name) for name in shares}
+        parts = cut_groups(examples, shares, seed)
         rule, left_out = "document", ()
     for name in shares:
         if not parts[name]:
@@ -68,6 +77,23 @@ def cut(examples: Sequence[QueryPassages], corpus: Corpus, shares: Mapping[Split
             )
     num_groups = {name: len({one.group for one in parts[name]}) for name in shares}
     return Cut(parts, rule, num_groups, left_out)
+
+
+def cut_groups(
+    examples: Sequence[Grouped], shares: Mapping[SplitName, float], seed: int = 0
+) -> dict[SplitName, tuple[Grouped, ...]]:
+    """Cut examples of any kind into the parts that `shares` names, whole groups at a time, the same way for the same seed.
+
+    Raises DatasetError where there are fewer groups than parts.
+    """
+    sizes = Counter(example.group for example in examples)
+    if len(sizes) < len(shares):
+        raise DatasetError(
+            f"{counted(len(examples), 'example')} in {counted(len(sizes), 'group')}: too few to fill {len(shares)} parts.",
+            hint=f"Accept at least {len(shares)} examples that are not wordings of one another.",
+        )
+    place = _by_document(examples, sizes, _wanted(len(examples), shares), seed)
+    return {name: tuple(one for one in examples if place[one.group] == name) for name in shares}
 
 
 def _wanted(num_examples: int, shares: Mapping[SplitName, float]) -> dict[SplitName, int]:
@@ -80,7 +106,7 @@ def _wanted(num_examples: int, shares: Mapping[SplitName, float]) -> dict[SplitN
 
 
 def _by_document(
-    examples: Sequence[QueryPassages], sizes: Counter[str], wanted: Mapping[SplitName, int], seed: int
+    examples: Sequence[Reviewable], sizes: Counter[str], wanted: Mapping[SplitName, int], seed: int
 ) -> dict[str, SplitName]:
     """Group to part: test is filled first, then validation; the rest trains."""
     reviewed: Counter[str] = Counter()

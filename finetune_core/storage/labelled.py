@@ -153,7 +153,7 @@ def gather(connection: Connection, project_id: str, *, include_pending: bool = F
         is_reviewed = row.state == PairState.ACCEPTED
         example = Labelled(row.id, row.query, row.label, row.seed_question, is_reviewed)
         by_split[SplitName(row.split or SplitName.TRAIN)].append(example)
-    passages = tuple(_passage(one) for one in choices(connection, project_id))
+    passages = tuple(Passage(one.id, one.description, one.id, one.name) for one in choices(connection, project_id))
     return GatheredQueries(
         examples={name: tuple(found) for name, found in by_split.items()},
         choices=Corpus(passages),
@@ -165,11 +165,6 @@ def missing_labels(connection: Connection, project_id: str, labels: Iterable[str
     """Those of the labels that are neither out of scope nor the id of a choice, in order of first appearance."""
     known = {one.id for one in choices(connection, project_id)} | {OUT_OF_SCOPE}
     return [label for label in dict.fromkeys(labels) if label not in known]
-
-
-def _passage(one: Choice) -> Passage:
-    """What a router reads of a choice: its name and description, or the name alone."""
-    return Passage(one.id, one.description or one.name, one.id, one.name if one.description else "")
 
 
 def _where(project_id: str, chosen: QueryFilter) -> Sequence[ColumnElement[bool]]:

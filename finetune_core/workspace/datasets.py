@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_core.errors import DatasetError
-from finetune_core.storage import database, examples
+from finetune_core.records import Labelled, QueryPassages
+from finetune_core.storage import database, examples, labelled
 from finetune_core.storage import datasets as rows
+from finetune_core.storage.pairs import PairState
 from finetune_core.workspace import jobs
+
+PAIRS, QUERIES = QueryPassages.__name__, Labelled.__name__
+"""The kinds of example that can be frozen: question/passage pairs, and queries with the choice each is for."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,11 @@ class DatasetView:
     name: str
     created_at: float
     manifest: dict[str, Any]
+
+    @property
+    def record(self) -> str:
+        """The kind of its examples, by the name of their class."""
+        return str(self.manifest.get("record", PAIRS))
 
     @property
     def num_examples(self) -> dict[str, int]:
@@ -52,26 +62,34 @@ def get(project_id: str, name_or_id: str) -> DatasetView:
     return _view(row)
 
 
-def counts(project_id: str) -> FreezeCounts:
-    """How many pairs a freeze would take, without and with those nobody has reviewed."""
+def counts(project_id: str, record: str = PAIRS) -> FreezeCounts:
+    """How many examples of a kind a freeze would take, without and with those nobody has reviewed."""
     with database.reading() as connection:
+        if record == QUERIES:
+            found = labelled.counts(connection, project_id)
+            in_state = {state: sum(num for (_, one), num in found.items() if one is state) for state in PairState}
+            return FreezeCounts(in_state[PairState.ACCEPTED], in_state[PairState.PENDING])
         return FreezeCounts(*examples.num_chosen(connection, project_id))
 
 
 def freeze(
-    project_id: str, name: str, *, include_pending: bool = False, seed: int = 0, measure_base: bool = True
-) -> str:
+    project_id: str, name: str, *, record: str = PAIRS, include_pending: bool = False, seed: int = 0,
+    measure_base: bool = True,
+) -> str:  # fmt: skip
     """Start freezing a version and return the job's id; `get` finds the version once it is done.
 
-    Raises JobError for an empty or too long name, DatasetError if a version of that name exists or no pair would be taken.
+    Raises JobError for an empty or too long name or an unknown kind of example, DatasetError if a version of that name
+    exists or no example would be taken.
     """
-    found = counts(project_id)
+    found, noun = counts(project_id, record), "queries" if record == QUERIES else "pairs"
     if found.num_accepted + (found.num_pending if include_pending else 0) == 0:
         raise DatasetError(
-            f"There are no accepted pairs to freeze ({found.num_pending:,} are pending).",
+            f"There are no accepted {noun} to freeze ({found.num_pending:,} are pending).",
             hint="Accept some on the Review page, import some, or include the pending ones.",
         )
-    params = {"name": name, "include_pending": include_pending, "seed": seed, "measure_base": measure_base}
+    params = {
+        "name": name, "record": record, "include_pending": include_pending, "seed": seed, "measure_base": measure_base,
+    }  # fmt: skip
     key = f"freeze:{project_id}:{name.strip()}"
     return jobs.submit(project_id, "freeze", params, title=f"Freeze {name.strip()}", unique_key=key)
 

@@ -18,7 +18,7 @@ def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The job runs in this process, without the base model."""
     monkeypatch.setattr(supervisor, "ensure_worker", run_queued_here)
     monkeypatch.setattr(
-        "finetune_core.jobs.executors.freeze._base", lambda *_: ({"model": "", "note": "not measured"}, None)
+        "finetune_core.jobs.freezing_pairs._base", lambda *_: ({"model": "", "note": "not measured"}, None)
     )
 
 

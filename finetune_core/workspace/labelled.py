@@ -1,0 +1,188 @@
+"""Queries and the choices they are for: what a router learns from."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from finetune_core.corpus.interchange import queries as files
+from finetune_core.errors import DatasetError, PairError, StaleEditError
+from finetune_core.records import OUT_OF_SCOPE, SplitName, content_id
+from finetune_core.storage import database
+from finetune_core.storage import labelled as rows
+from finetune_core.storage.labelled import Choice, NewQuery, Query, QueryFilter
+from finetune_core.storage.pairs import PairSource, PairState
+
+__all__ = ["OUT_OF_SCOPE", "Choice", "PairState", "Query", "QueryFilter"]
+
+MAX_TEXT = 2000
+MAX_CHOICES = 2000
+EXPORTS = ("jsonl", "csv")
+
+
+@dataclass(frozen=True)
+class QueryImport:
+    """What an import brought: queries, those that were there already, and choices that only their labels name."""
+
+    num_queries: int
+    num_known: int
+    num_new_choices: int
+    splits: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """The summary in words."""
+        words = [f"Imported {self.num_queries:,} queries"]
+        if self.num_known:
+            words.append(f"{self.num_known:,} were there already")
+        if self.num_new_choices:
+            words.append(f"{self.num_new_choices:,} new choices were named by their labels; describe them")
+        return "; ".join(words) + "."
+
+
+def choices(project_id: str) -> list[Choice]:
+    """The choices of a project in order of creation; [] where there are none."""
+    with database.reading() as connection:
+        return rows.choices(connection, project_id)
+
+
+def counts(project_id: str) -> dict[str, int]:
+    """How many accepted queries each label has, out of scope under ""; {} where there is no query at all."""
+    found: dict[str, int] = {}
+    with database.reading() as connection:
+        for (label, state), num in rows.counts(connection, project_id).items():
+            found[label] = found.get(label, 0) + (num if state is PairState.ACCEPTED else 0)
+    return found
+
+
+def save_choice(project_id: str, name: str, description: str = "", choice_id: str = "") -> Choice:
+    """Add a choice, or change the one of that id. Raises DatasetError for an empty name or one too many."""
+    name, description = name.strip(), description.strip()
+    if not 1 <= len(name) <= 200 or len(description) > MAX_TEXT:
+        raise DatasetError(
+            f"A choice has a name of 1 to 200 characters and a description of at most {MAX_TEXT:,}; these have "
+            f"{len(name)} and {len(description):,}.",
+            hint="Give it a short name.",
+        )
+    saved = Choice(choice_id or name, name, description)
+    with database.writing() as connection:
+        known = {one.id: one for one in rows.choices(connection, project_id)}
+        if not choice_id and saved.id in known:
+            raise DatasetError(
+                f"There is a choice called {name!r} already.", hint="Change that one, or choose another name."
+            )
+        if saved.id not in known and len(known) >= MAX_CHOICES:
+            raise DatasetError(f"A router has at most {MAX_CHOICES:,} choices.", hint="Delete some first.")
+        rows.save_choice(connection, project_id, saved)
+    return saved
+
+
+def remove_choice(project_id: str, choice_id: str) -> None:
+    """Delete a choice and its queries; dataset versions that hold them stay as they are."""
+    with database.writing() as connection:
+        rows.remove_choice(connection, project_id, choice_id)
+
+
+def add(project_id: str, texts: Iterable[str], label: str) -> int:
+    """Add queries written by hand as accepted ones; how many were new.
+
+    Raises DatasetError for an unknown label, an empty list, and a query that is too long.
+    """
+    written = [" ".join(text.split()) for text in texts if text.strip()]
+    if not written:
+        raise DatasetError("No query was written.", hint="Write one on each line.")
+    if longest := next((text for text in written if len(text) > MAX_TEXT), None):
+        raise DatasetError(
+            f"A query has {len(longest):,} characters; at most {MAX_TEXT:,} are kept.", hint="Shorten it, or split it."
+        )
+    with database.writing() as connection:
+        _require_known(rows.missing_labels(connection, project_id, [label]))
+        ids = [content_id("query", text, label) for text in written]
+        new = [NewQuery(key, text, label, key, PairSource.WRITTEN) for key, text in zip(ids, written, strict=True)]
+        return rows.add(connection, project_id, new)
+
+
+def page(project_id: str, chosen: QueryFilter, number: int, size: int = 50) -> tuple[list[Query], int]:
+    """The queries of page `number` (0 is the first), and how many the filter has in all."""
+    with database.reading() as connection:
+        return rows.page(connection, project_id, chosen, number * size, size)
+
+
+def change(
+    project_id: str, query: Query, *, text: str | None = None, label: str | None = None, state: PairState | None = None
+) -> None:
+    """Change a query as it was shown. Raises StaleEditError if it changed since, DatasetError for what cannot be kept."""
+    values = {"query": text and " ".join(text.split()), "label": label, "state": state}
+    if text is not None and not 1 <= len(text.strip()) <= MAX_TEXT:
+        raise DatasetError(f"A query has 1 to {MAX_TEXT:,} characters.", hint="Write one, or reject it.")
+    with database.writing() as connection:
+        _require_known(rows.missing_labels(connection, project_id, [label or OUT_OF_SCOPE]))
+        given = {name: value for name, value in values.items() if value is not None}
+        if not rows.change(connection, project_id, query.id, query.version, **given):
+            raise StaleEditError(
+                "This query was changed elsewhere since it was shown; nothing was written.", hint="Look at it again."
+            )
+
+
+def decide_all(project_id: str, chosen: QueryFilter, state: PairState) -> int:
+    """Give all queries of a filter a state; how many there were."""
+    with database.writing() as connection:
+        return rows.decide_all(connection, project_id, chosen, state)
+
+
+def import_queries(project_id: str, path: Path, split: str = "", out_of_scope: str = "") -> QueryImport:
+    """Add a file's queries as accepted ones, whole or not at all; labels that no choice has become choices.
+
+    `out_of_scope` names the label that means none of the choices. Raises DatasetError for anything wrong with the file,
+    PairError for an unknown split.
+    """
+    if split and split not in {name.value for name in SplitName}:
+        raise PairError(f"{split!r} is not a split.", hint="Choose train, validation or test.")
+    found = files.read_queries(path, out_of_scope)
+    new = [NewQuery(one.id, one.query, one.label, one.group, PairSource.IMPORTED, split or one.split) for one in found]
+    with database.writing() as connection:
+        unknown = rows.missing_labels(connection, project_id, (one.label for one in found))
+        if len(unknown) > MAX_CHOICES:
+            raise DatasetError(
+                f"The file names {len(unknown):,} labels; a router has at most {MAX_CHOICES:,} choices.",
+                hint="Check that the column called label holds labels.",
+            )
+        for label in unknown:
+            rows.save_choice(connection, project_id, Choice(label, label.replace("_", " ")))
+        num_added = rows.add(connection, project_id, new)
+    splits: dict[str, int] = {}
+    for one in new:
+        splits[one.split] = splits.get(one.split, 0) + 1
+    return QueryImport(num_added, len(new) - num_added, len(unknown), splits)
+
+
+def import_choices(project_id: str, path: Path) -> int:
+    """Add a file's choices, or describe those that are there; how many the file has. Raises DatasetError."""
+    found = files.read_choices(path)
+    with database.writing() as connection:
+        for one in found:
+            rows.save_choice(connection, project_id, Choice(one.id, one.name, one.description))
+    return len(found)
+
+
+def export_bytes(project_id: str, file_format: str, chosen: QueryFilter) -> bytes:
+    """The queries of a filter as JSONL or CSV, in UTF-8; what `import_queries` reads back. ValueError for other formats."""
+    if file_format not in EXPORTS:
+        raise ValueError(f"{file_format!r} is none of {', '.join(EXPORTS)}")
+    with database.reading() as connection:
+        found, _ = rows.page(connection, project_id, chosen, 0, 10_000_000)
+    table = [{"id": one.id, "query": one.query, "label": one.label, "split": one.split} for one in found]
+    if file_format == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table).encode()
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, ("id", "query", "label", "split"))
+    writer.writeheader()
+    writer.writerows(table)
+    return stream.getvalue().encode("utf-8-sig")
+
+
+def _require_known(unknown: list[str]) -> None:
+    if unknown:
+        raise DatasetError(f"There is no choice {unknown[0]!r}.", hint="Add it first, or choose another one.")
