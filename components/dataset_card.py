@@ -5,10 +5,11 @@ from typing import Any
 import streamlit as st
 
 from components.text import plain, t, tn
-from finetune_core.workspace.datasets import DatasetView
+from finetune_core.workspace.datasets import QUERIES, DatasetView
 
 _RULES = {
     "document": "Split by document: no document is in two parts.",
+    "group": "Split by seed question: no two wordings of one are in two parts.",
     "imported": "The split is the one it was imported with.",
 }
 
@@ -25,8 +26,11 @@ def dataset_card(dataset: DatasetView, *, key: str) -> None:
         for column, (part, num) in zip(columns, dataset.num_examples.items(), strict=True):
             groups = manifest["num_groups"][part]
             note = tn("over {num} document", "over {num} documents", groups)
+            if dataset.record == QUERIES:
+                outside = manifest["num_out_of_scope"][part]
+                note = tn("{num} of them is out of scope", "{num} of them are out of scope", outside)
             column.metric(labels[part], f"{num:,}", help=note)
-        st.caption(f"{t(_RULES.get(manifest['split_rule'], ''))} {_searched(manifest)}")
+        st.caption(f"{t(_RULES.get(manifest['split_rule'], ''))} {_searched(dataset)}")
         if warnings := [plain(t(warning)) for warning in manifest["warnings"]]:
             st.warning("\n\n".join(warnings), icon=":material/warning:")
         _leakage(manifest["leakage"], key)
@@ -39,8 +43,10 @@ def _leakage_badge(manifest: dict[str, Any]) -> None:
         st.badge(t("No leaks found"), color="green", icon=":material/check:")
 
 
-def _searched(manifest: dict[str, Any]) -> str:
-    num = manifest["num_searched"]["test"]
+def _searched(dataset: DatasetView) -> str:
+    num = dataset.manifest["num_searched"]["test"]
+    if dataset.record == QUERIES:
+        return tn("There is {num} choice.", "There are {num} choices.", num)
     return tn("Test questions are searched in {num} passage.", "Test questions are searched in {num} passages.", num)
 
 

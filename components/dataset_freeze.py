@@ -1,32 +1,45 @@
-"""A form that freezes the accepted pairs as a dataset version."""
+"""A form that freezes the accepted examples of a kind as a dataset version."""
 
 import streamlit as st
 
 from components.errors import kept_errors, show_kept_error, shown_errors
 from components.job_card import job_card
+from components.project import project_query
 from components.text import plain, t, tn
 from finetune_core.workspace import datasets, jobs
 
 
-def dataset_freeze(project_id: str, *, key: str) -> str | None:
+def dataset_freeze(project_id: str, record: str, *, key: str) -> str | None:
     """Draw the form, and the freeze that is under way; return the id of a version this session has just frozen, or None."""
-    counts, suggested = datasets.counts(project_id), datasets.suggested_name(project_id)
+    counts, suggested = datasets.counts(project_id, record), datasets.suggested_name(project_id)
+    is_queries = record == datasets.QUERIES
+    if is_queries and not counts.num_accepted + counts.num_pending:
+        _bring_queries()
+        return None
     name_key = f"{key}_name_{suggested}"  # once v1 is frozen, the box is a new one that says v2
     with st.form(f"{key}_form", border=True):
         st.text_input(t("Name of the version"), value=suggested, key=name_key, max_chars=120)
-        st.caption(tn("{num} accepted pair is taken.", "{num} accepted pairs are taken.", counts.num_accepted))
+        num = counts.num_accepted
+        pairs = tn("{num} accepted pair is taken.", "{num} accepted pairs are taken.", num)
+        queries = tn("{num} accepted query is taken.", "{num} accepted queries are taken.", num)
+        st.caption(queries if is_queries else pairs)
         st.toggle(
-            t("Also take the {num} pending pairs that passed the filters", num=f"{counts.num_pending:,}"),
+            t("Also take the {num} pending ones that passed the filters", num=f"{counts.num_pending:,}"),
             value=False, key=f"{key}_pending", disabled=not counts.num_pending,
             help=t("Nobody has read those. The version and every verdict on it say how many there were; the test set "
                    "prefers reviewed pairs."),
         )  # fmt: skip
         st.number_input(
             t("Seed of the split"), min_value=0, value=0, step=1, key=f"{key}_seed",
-            help=t("Documents are dealt to training, validation and test; the same seed deals them the same way."),
+            help=t("Documents (or seed questions) are dealt to training, validation and test; the same seed deals them "
+                   "the same way."),
         )  # fmt: skip
         st.form_submit_button(
-            t("Freeze"), icon=":material/ac_unit:", type="primary", on_click=_freeze, args=(project_id, key, name_key)
+            t("Freeze"),
+            icon=":material/ac_unit:",
+            type="primary",
+            on_click=_freeze,
+            args=(project_id, record, key, name_key),
         )
     show_kept_error(key)
     return _under_way(key)
@@ -40,14 +53,26 @@ def _under_way(key: str) -> str | None:
         job = job_card(job_id, key=f"{key}_progress", show_log=False)
         if job.state is jobs.JobState.DONE:
             if not job.result["is_new"]:
-                st.info(t("These pairs are frozen already, as {name}.", name=plain(job.result["name"])))
+                st.info(t("These examples are frozen already, as {name}.", name=plain(job.result["name"])))
             return str(job.result["id"])
     return None
 
 
-def _freeze(project_id: str, key: str, name_key: str) -> None:
+def _bring_queries() -> None:
+    st.markdown(t("A router learns from queries, each labelled with the choice it is for. This project has none yet."))
+    st.page_link(
+        "../pages/review.py", label=t("Write or import queries"), icon=":material/alt_route:",
+        query_params={**project_query(), "kind": "queries", "part": "choices"},
+    )  # fmt: skip
+
+
+def _freeze(project_id: str, record: str, key: str, name_key: str) -> None:
     state = st.session_state
     with kept_errors(key):
         state[f"{key}_job"] = datasets.freeze(
-            project_id, state[name_key], include_pending=state[f"{key}_pending"], seed=int(state[f"{key}_seed"])
+            project_id,
+            state[name_key],
+            record=record,
+            include_pending=state[f"{key}_pending"],
+            seed=int(state[f"{key}_seed"]),
         )

@@ -9,17 +9,20 @@ from finetune_core.workspace import datasets
 from finetune_core.workspace.datasets import DatasetView
 
 
-def train_dataset(project_id: str, *, key: str) -> DatasetView | None:
-    """The chosen version, shown as a card; None while none was frozen. The choice stands in the URL by name."""
-    known = {view.name: view for view in datasets.listing(project_id)}
+def train_dataset(project_id: str, record: str, *, key: str) -> DatasetView | None:
+    """The chosen version of that kind of example, as a card; None while none was frozen. The choice stands in the URL."""
+    known = {view.name: view for view in datasets.listing(project_id) if view.record == record}
     if not known:
-        st.caption(t("A dataset version is your accepted pairs, frozen and split. Make one to train on."))
-        dataset_freeze(project_id, key=f"{key}_freeze")
+        said = t("A dataset version is your accepted pairs, frozen and split. Make one to train on.")
+        if record == datasets.QUERIES:
+            said = t("A dataset version is your accepted queries with their choices, frozen and split.")
+        st.caption(said)
+        dataset_freeze(project_id, record, key=f"{key}_freeze")
         return None
     if st.session_state.get(key) not in known:
         st.session_state.pop(key, None)
     chosen = st.selectbox(t("Dataset"), list(known), key=key, bind="query-params")
     dataset_card(known[chosen], key=f"{key}_card")
     with st.expander(t("Freeze a new version"), icon=":material/ac_unit:"):
-        dataset_freeze(project_id, key=f"{key}_freeze")
+        dataset_freeze(project_id, record, key=f"{key}_freeze")
     return known[chosen]

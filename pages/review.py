@@ -1,14 +1,16 @@
-"""Review: one pair at a time by keyboard, or a table; add, import and export."""
+"""Review: pairs one at a time by keyboard or in a table, queries for choices in a table; add, import and export."""
 
 import streamlit as st
 
 from components.errors import shown_errors
 from components.project import current_project
+from components.queries import queries
 from components.review_add import review_add
 from components.review_card import review_card
 from components.review_files import review_files
 from components.review_filters import review_filters
 from components.review_has_pairs import review_has_pairs
+from components.review_kind import QUERIES, review_kind
 from components.review_table import review_table
 from components.text import t
 
@@ -19,6 +21,10 @@ def page() -> None:
     """Draw the page."""
     st.title(t("Review"), anchor=False)
     project = current_project()
+    if review_kind(project.id, key="kind") == QUERIES:
+        with shown_errors():
+            queries(project.id, key="queries")
+        return
     titles = {"cards": t("One by one"), "table": t("Table"), "add": t("Add by hand"), "files": t("Import and export")}
     view = st.segmented_control(
         t("View"), VIEWS, default="cards", key="view", bind="query-params", required=True,

@@ -20,7 +20,7 @@ def page() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left, shown_errors():
         recipe = train_recipe(key="recipe")
-        dataset = train_dataset(project.id, key="dataset")
+        dataset = train_dataset(project.id, recipe.record.__name__, key="dataset")
         if dataset is not None:
             st.header(t("Settings"), anchor=False)
             config = train_settings(project, dataset, recipe, key="train")

@@ -1,6 +1,5 @@
 """A router through the jobs: trained, compared with another one, taken away."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from finetune_core.evaluation.router_files import RouterFile
 from finetune_core.jobs import supervisor
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
+from finetune_core.records import Labelled
 from finetune_core.storage import artefacts, database, datasets
 from finetune_core.storage.datasets import DatasetRow
 from finetune_core.workspace import classes, comparisons, jobs, model_card, models, projects
@@ -20,15 +20,12 @@ def project_id(monkeypatch: pytest.MonkeyPatch, trained_router: Trained) -> str:
     """A project with a dataset version of labelled queries."""
     monkeypatch.setattr(supervisor, "ensure_worker", lambda: None)
     project, split = projects.create("Desk"), tiny_routing_split()
-    nothing = replace(split.test, examples=())
-    manifest = {"name": "v1", "hash": "d"}
+    manifest = {"name": "v1", "hash": "d", "record": "Labelled"}
     with artefacts.publish(datasets.folder(project.id, "d"), manifest) as folder:
-        manifest["corpora"] = datasets.write_split(
-            folder, replace(split, train=nothing, validation=nothing, test=nothing)
-        )
+        manifest["corpora"] = datasets.write_split(folder, split, Labelled)
     with database.writing() as connection:
         datasets.add(connection, project.id, DatasetRow("d", "v1", manifest, database.now()))
-    monkeypatch.setattr(datasets, "load_split", lambda *_: split)
+    assert datasets.load_split(project.id, "d").test == split.test
     return project.id
 
 

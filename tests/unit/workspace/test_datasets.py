@@ -96,7 +96,7 @@ def test_a_version_never_changes_and_its_name_is_taken() -> None:
     first = freeze(project_id, "v1")
     before = rows.load_split(project_id, first.id)
     pairs.decide_all(project_id, PairFilter(document_id="d3"), PairState.REJECTED)
-    with pytest.raises(DatasetError, match="'v1' holds other pairs"):
+    with pytest.raises(DatasetError, match="'v1' holds other examples"):
         freeze(project_id, "v1")
     second = freeze(project_id, "v2")
     assert second.id != first.id

@@ -1,0 +1,100 @@
+"""Queries a page at a time: text, choice and state are changed in place, each change guarded by the version it saw."""
+
+import streamlit as st
+
+from components.errors import kept_errors, show_kept_error
+from components.review_card import state_text
+from components.text import t, tn
+from finetune_core.workspace import labelled
+from finetune_core.workspace.labelled import PairState, Query, QueryFilter
+
+_SIZE = 50
+_STATES = [PairState.ACCEPTED.value, PairState.PENDING.value, PairState.REJECTED.value]
+_ANY = "any"
+
+
+def queries_table(project_id: str, *, key: str) -> None:
+    """Draw filters, what can be done to all of them, and the page of the table."""
+    names = choice_names(project_id)
+    chosen = _filter(names, key)
+    offset_key = f"{key}_page_{chosen}"
+    number = int(st.session_state.get(offset_key) or 1) - 1
+    rows, total = labelled.page(project_id, chosen, number, _SIZE)
+    if not total:
+        st.caption(
+            t("No query under this filter. Write some under Add by hand, or bring a file under Import and export.")
+        )
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(
+            tn("**{num}** query under this filter", "**{num}** queries under this filter", total), width="content"
+        )
+        with st.container(horizontal=True, width="content"):
+            for state, icon in ((PairState.ACCEPTED, ":material/done_all:"), (PairState.REJECTED, ":material/close:")):
+                label = t("Accept all") if state is PairState.ACCEPTED else t("Reject all")
+                st.button(
+                    label, icon=icon, key=f"{key}_all_{state}", on_click=labelled.decide_all,
+                    args=(project_id, chosen, state),
+                )  # fmt: skip
+    show_kept_error(key)
+    _editor(project_id, rows, names, f"{key}_{number}", key)
+    if total > _SIZE:
+        st.pagination(-(-total // _SIZE), key=offset_key)
+
+
+def choice_names(project_id: str) -> dict[str, str]:
+    """Label to what a person calls it: each choice by its name, out of scope last. Names are made distinct."""
+    names: dict[str, str] = {}
+    for one in labelled.choices(project_id):
+        names[one.id] = one.name if one.name not in names.values() else f"{one.name} ({one.id})"
+    return names | {labelled.OUT_OF_SCOPE: t("out of scope")}
+
+
+def _filter(names: dict[str, str], key: str) -> QueryFilter:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        state = st.selectbox(
+            t("State"), [_ANY, *_STATES], key=f"{key}_state", width=165, bind="query-params",
+            format_func=lambda value: state_text("" if value == _ANY else value),
+        )  # fmt: skip
+        label = st.selectbox(
+            t("Choice"), list(names), index=None, key=f"{key}_label", width=220, bind="query-params",
+            format_func=lambda one: names.get(one, one), placeholder=t("Any choice"),
+        )  # fmt: skip
+        text = st.text_input(
+            t("Text"), key=f"{key}_text", icon=":material/search:", bind="query-params", width="stretch"
+        )
+    return QueryFilter("" if state == _ANY else state, label, (text or "").strip())
+
+
+def _editor(project_id: str, rows: list[Query], names: dict[str, str], page_key: str, key: str) -> None:
+    """One page as an editor; a new one after every change, so that a change never lands on another row."""
+    editor = f"{page_key}_{st.session_state.get(f'{key}_edits', 0)}"
+    query, choice, state = t("Query"), t("Choice"), t("State")
+    st.data_editor(
+        [{query: one.query, choice: names.get(one.label, one.label), state: state_text(one.state), t("Split"): one.split}
+         for one in rows],
+        key=editor, hide_index=True, disabled=[t("Split")],
+        column_config={
+            query: st.column_config.TextColumn(width="large"),
+            choice: st.column_config.SelectboxColumn(options=list(names.values()), required=True),
+            state: st.column_config.SelectboxColumn(options=[state_text(one) for one in _STATES], required=True),
+        },
+    )  # fmt: skip
+    if edited := st.session_state[editor]["edited_rows"]:
+        st.session_state[f"{key}_edits"] = st.session_state.get(f"{key}_edits", 0) + 1
+        _write(project_id, rows, edited, names, key)
+        st.rerun()
+
+
+def _write(
+    project_id: str, rows: list[Query], edited: dict[int, dict[str, str]], names: dict[str, str], key: str
+) -> None:
+    label_of = {name: label for label, name in names.items()}
+    state_of = {state_text(one): PairState(one) for one in _STATES}
+    with kept_errors(key):
+        for position, values in edited.items():
+            labelled.change(
+                project_id, rows[int(position)], text=values.get(t("Query")),
+                label=label_of[values[t("Choice")]] if t("Choice") in values else None,
+                state=state_of[values[t("State")]] if t("State") in values else None,
+            )  # fmt: skip

@@ -1,0 +1,138 @@
+"""Queries with labels: from files and by hand to a frozen version that a router trains on."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from finetune_core.errors import DatasetError, StaleEditError
+from finetune_core.jobs.states import JobState
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.records import OUT_OF_SCOPE, SplitName
+from finetune_core.storage import datasets as stored
+from finetune_core.workspace import datasets, jobs, labelled, projects
+from finetune_core.workspace.labelled import PairState, QueryFilter
+
+WORDINGS = {
+    "billing": ("How much do I owe you?", "What do I owe you, please?"),
+    "travel": ("When does the train leave?", "At what hour is the train leaving?"),
+    OUT_OF_SCOPE: ("Sing me a song.", "Would you sing me a song?"),
+}
+
+
+@pytest.fixture
+def project_id(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
+    return projects.create("Desk").id
+
+
+def queries_file(folder: Path, num_seeds: int = 12) -> Path:
+    """Two wordings of each of `num_seeds` seed questions, over two choices and out of scope."""
+    path = folder / "queries.jsonl"
+    rows = [
+        {"text": f"{wording} Number {seed}.", "label": label or "oos", "group": f"seed-{seed}"}
+        for seed in range(num_seeds)
+        for label in [list(WORDINGS)[seed % 3]]
+        for wording in WORDINGS[label]
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_a_file_becomes_queries_and_choices_once(project_id: str, tmp_path: Path) -> None:
+    path = queries_file(tmp_path)
+    first = labelled.import_queries(project_id, path, out_of_scope="oos")
+    assert (first.num_queries, first.num_known, first.num_new_choices) == (24, 0, 2)
+    again = labelled.import_queries(project_id, path, out_of_scope="oos")
+    assert (again.num_queries, again.num_known, again.num_new_choices) == (0, 24, 0)
+    assert [one.id for one in labelled.choices(project_id)] == ["billing", "travel"]
+    assert labelled.counts(project_id) == {"billing": 8, "travel": 8, OUT_OF_SCOPE: 8}
+
+
+@pytest.mark.parametrize("file_format", labelled.EXPORTS)
+def test_what_is_exported_comes_back_the_same(project_id: str, tmp_path: Path, file_format: str) -> None:
+    labelled.import_queries(project_id, queries_file(tmp_path), out_of_scope="oos")
+    out = tmp_path / f"out.{file_format}"
+    out.write_bytes(labelled.export_bytes(project_id, file_format, QueryFilter()))
+    other = projects.create("Other").id
+    labelled.import_queries(other, out)
+    told = [
+        [(q.id, q.query, q.label) for q in labelled.page(one, QueryFilter(), 0, 100)[0]] for one in (project_id, other)
+    ]
+    assert told[0] == told[1]
+
+
+def test_choices_are_described_by_a_table(project_id: str, tmp_path: Path) -> None:
+    labelled.save_choice(project_id, "billing")
+    path = tmp_path / "choices.csv"
+    path.write_text("label,name,description\nbilling,Bills,What is owed\ntravel,,Trains\n", encoding="utf-8")
+    assert labelled.import_choices(project_id, path) == 2
+    assert [(one.id, one.name, one.description) for one in labelled.choices(project_id)] == [
+        ("billing", "Bills", "What is owed"), ("travel", "travel", "Trains"),
+    ]  # fmt: skip
+
+
+def test_frozen_wordings_of_one_seed_stay_together_and_the_base_is_measured(project_id: str, tmp_path: Path) -> None:
+    labelled.import_queries(project_id, queries_file(tmp_path, 30), out_of_scope="oos")
+    job_id = datasets.freeze(project_id, "v1", record=datasets.QUERIES)
+    run_queued_here()
+    assert jobs.get(job_id).state is JobState.DONE, jobs.get(job_id).error
+    view = datasets.get(project_id, "v1")
+    assert (view.record, view.manifest["split_rule"], sum(view.num_examples.values())) == ("Labelled", "group", 60)
+    split = stored.load_split(project_id, view.id)
+    groups = [{one.group for one in split.part(name).examples} for name in SplitName]
+    assert not groups[0] & groups[1] | groups[0] & groups[2] | groups[1] & groups[2]
+    assert [one.id for one in split.test.corpus] == ["billing", "travel"]
+    assert 0 <= view.manifest["base"]["test"]["macro_f1"] <= 1
+    assert view.manifest["gain_metric"] == "accuracy"
+
+
+def test_a_version_needs_two_choices(project_id: str) -> None:
+    labelled.save_choice(project_id, "billing")
+    labelled.add(project_id, ["What do I owe?", "Send me the bill."], "billing")
+    job_id = datasets.freeze(project_id, "v1", record=datasets.QUERIES)
+    run_queued_here()
+    assert "at least 2 choices; this project has 1" in jobs.get(job_id).error
+
+
+def test_two_tabs_do_not_overwrite_each_other(project_id: str) -> None:
+    labelled.save_choice(project_id, "billing")
+    labelled.save_choice(project_id, "travel")
+    labelled.add(project_id, ["When is it due?"], "billing")
+    shown = labelled.page(project_id, QueryFilter(), 0)[0][0]
+    labelled.change(project_id, shown, label="travel")
+    with pytest.raises(StaleEditError, match="changed elsewhere"):
+        labelled.change(project_id, shown, state=PairState.REJECTED)
+    now = labelled.page(project_id, QueryFilter(label="travel"), 0)[0][0]
+    assert (now.label, now.state) == ("travel", PairState.ACCEPTED)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("query,label\n,billing\n", "row 2 has no query"),
+        ("words,label\nhello,billing\n", "no column 'query'"),
+        ("query,label\n", "has no rows"),
+        ('query,label\n"hello\n', "is not CSV"),
+        (f"query,label\nhello,{'x' * 201}\n", "the label has 201 characters; at most 200"),
+    ],
+)
+def test_a_bad_file_is_refused_whole(project_id: str, tmp_path: Path, content: str, said: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DatasetError, match=said):
+        labelled.import_queries(project_id, path)
+    assert not labelled.counts(project_id)
+
+
+def test_real_intents_keep_their_split_and_what_is_out_of_scope(
+    project_id: str, tmp_path: Path, shared_data: Path
+) -> None:
+    packed = shared_data / "router" / "clinc150-small" / "norm" / "items.jsonl.gz"
+    path = tmp_path / "items.jsonl"
+    path.write_bytes(gzip.decompress(packed.read_bytes()))
+    found = labelled.import_queries(project_id, path, out_of_scope="oos")
+    assert found.num_new_choices == 150
+    assert found.splits == {"train": 7600, "validation": 3100, "test": 5500}
+    assert labelled.counts(project_id)[OUT_OF_SCOPE] == 1200
