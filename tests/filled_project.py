@@ -95,7 +95,7 @@ def _dataset(connection: Connection, project_id: str, name: str) -> None:
         "num_groups": {"train": 4, "validation": 1, "test": 1}, "num_searched": {"train": 18, "validation": 18, "test": 18},
         "num_never_reviewed": 3, "seed": 0, "split_rule": "document", "leakage": leakage, "warnings": [],
         "base": {"model": "bundled/all-MiniLM-L6-v2", "metric": "ndcg@10", "validation": 0.55, "test": {"ndcg@10": 0.57}},
-        "smallest_detectable_gain": 0.04,
+        "smallest_detectable_gain": 0.04, "gain_metric": "ndcg@10",
     }  # fmt: skip
     datasets.add(connection, project_id, datasets.DatasetRow(DATASET_ID, "v1", manifest, time.time()))
 
