@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from components.compare_all import compare_all
 from components.empty import empty_state
 from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
@@ -49,6 +50,7 @@ def compare_launch(project_id: str, *, key: str) -> None:
                 if not live
                 else plain(live[0].message)
             )
+        compare_all(project_id, dataset, key=f"{key}_all")
 
 
 def _start(project_id: str, dataset: str, chosen: list[str], key: str) -> None:

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 from streamlit.proto.Metric_pb2 import Metric as MetricProto
 
+from finetune_core import recipes
 from finetune_core.jobs import supervisor
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.workspace import comparisons, jobs
 from finetune_core.workspace.comparisons import Change, OutcomeFilter
 from tests import example_comparison
-from tests.example_comparison import Example
+from tests.example_comparison import RECIPE, Example
 from tests.filled_project import HOSTILE
 from tests.ui.conftest import OpenPage
 
@@ -143,3 +144,19 @@ def test_a_change_the_correction_leaves_open_has_a_grey_pill() -> None:
     assert shown("no_difference", "ndcg@10").startswith(":gray-badge")
     assert shown("better", "ndcg@10").startswith(":green-badge")
     assert shown("no_difference", "hit@1").startswith(":green-badge")
+
+
+def test_everything_on_a_version_is_compared_with_one_press(
+    open_page: OpenPage, compared: Example, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untried = dataclasses.replace(RECIPE, name="other", title="Other words")
+    monkeypatch.setattr(recipes, "discover", lambda: {"words": RECIPE, "other": untried})
+    app = open_page("compare", project=compared.project_id)
+    assert not app.exception, app.exception
+    assert "Other words · time unknown" in texts(app)
+    assert app.button(key="launch_all_train").label == "Train it with default settings"
+    app.button(key="launch_all_start").click().run()
+    assert not app.exception, app.exception
+    run_queued_here()
+    view = comparisons.listing(compared.project_id)[0]
+    assert {system["name"] for system in view.tuned} == {"careful", "careless"}
