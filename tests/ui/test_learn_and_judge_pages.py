@@ -108,6 +108,16 @@ def test_hard_negatives_show_live_counts_or_the_job_that_finds_them(
     assert not app.exception
 
 
+def test_a_reranker_looks_for_candidates_with_its_retriever(open_page: OpenPage, project_id: str) -> None:
+    app = open_page("train", project=project_id)
+    app.selectbox(key="recipe").set_value("cross_encoder").run()
+    app.button(key="train.negatives.mine").click().run()
+    assert not app.exception
+    (job,) = jobs.listing(project_id, ("mine",))
+    assert job.params["recipe"] == "cross_encoder"
+    assert job.params["config"]["retriever"]
+
+
 def _answer(name: str, *ids: str) -> Answer:
     found = (FoundPassage(rank, key, 0.9 - rank / 10, "", f"text of {key}", "doc") for rank, key in enumerate(ids, 1))
     return Answer(name, name, 0.02, 18, tuple(found))
