@@ -62,13 +62,12 @@ def call(operation: str, *, start: bool = True, on_progress: OnProgress | None =
 
     Raises the FinetuneError that the process met, or ProviderError if it cannot be started, falls silent or dies.
     """
-    address = living()
-    if address is None:
-        if not start:
-            return None
-        address = _started()
     try:
-        with socket.create_connection(("127.0.0.1", address.port), timeout=SILENCE_TIMEOUT_S) as connection:
+        connected = _connected(start)
+        if connected is None:
+            return None
+        address, connection = connected
+        with connection:
             line = json.dumps({"token": address.token, "operation": operation, **request})
             connection.sendall(line.encode() + b"\n")
             with connection.makefile("r", encoding="utf-8") as replies:
@@ -108,6 +107,26 @@ def release(model_id: str) -> None:
     """Have the process forget a model, if it is alive. Raises ArtefactError while it answers with that model."""
     with suppress(ProviderError):  # a process that died holds nothing
         call("release", start=False, model_id=model_id)
+
+
+def _connected(start: bool) -> tuple[Address, socket.socket] | None:
+    """Reach the process; None if it is not alive and `start` is False.
+
+    One that is about to end is still alive when it no longer listens. It has heard nothing, so its successor is asked.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while True:
+        address = living()
+        if address is None:
+            if not start:
+                return None
+            address = _started()
+        try:
+            return address, socket.create_connection(("127.0.0.1", address.port), timeout=SILENCE_TIMEOUT_S)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def _reply(lines: Iterator[str], on_progress: OnProgress | None) -> Any:

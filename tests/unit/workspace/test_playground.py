@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -114,6 +116,23 @@ def test_a_crash_is_told_and_the_next_question_starts_it_again(project_id: str) 
     again = serving_client.living()
     assert again is not None
     assert again.pid != address.pid
+
+
+def test_a_process_that_no_longer_listens_is_waited_for_until_it_is_gone(home: Path) -> None:
+    ending = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    began = psutil.Process(ending.pid).create_time()
+    address = {"pid": ending.pid, "process_started": began, "port": port, "token": "x"}
+    home.mkdir(exist_ok=True)
+    serving_client.address_file().write_text(json.dumps(address), encoding="utf-8")
+    assert serving_client.living() is not None
+    end = threading.Timer(0.5, ending.kill)
+    end.start()
+    assert serving_client.call("release", start=False, model_id="any") is None
+    assert serving_client.living() is None
+    end.join()
+    ending.wait(10)
 
 
 def test_altered_weights_are_refused_by_name(project_id: str) -> None:
