@@ -1,18 +1,24 @@
 """What a project holds at each step of the way, counted in a handful of queries."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
 from finetune_core.records import SplitName
+from finetune_core.storage import labelled
 from finetune_core.storage.pairs import PairState, counts_by_state
 from finetune_core.storage.tables import LIVE_STATES, chunk, comparison, dataset, document, job, model, pair
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Counts of one project. `num_test_only` are the accepted pairs that come with the test split, such as the demo's."""
+    """Counts of one project.
+
+    Pairs and labelled queries are counted together in the states. `num_test_only` are the accepted pairs that come with
+    the test split, such as the demo's.
+    """
 
     num_documents: int
     num_chunks: int
@@ -31,13 +37,15 @@ class Overview:
 
     @property
     def num_pairs(self) -> int:
-        """All pairs, in whatever state."""
+        """All pairs and labelled queries, in whatever state."""
         return self.num_pending + self.num_accepted + self.num_rejected + self.num_aside
 
 
 def overview(connection: Connection, project_id: str) -> Overview:
     """The counts of a project; all 0 for one that is new."""
-    states = counts_by_state(connection, project_id)
+    states = Counter(counts_by_state(connection, project_id))
+    for (_, state), num in labelled.counts(connection, project_id).items():
+        states[state] += num
     trains = (job.c.project_id == project_id, job.c.kind == "train")
     return Overview(
         num_documents=_count(connection, document, document.c.project_id == project_id),

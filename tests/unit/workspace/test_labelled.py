@@ -11,7 +11,7 @@ from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.records import OUT_OF_SCOPE, SplitName
 from finetune_core.storage import datasets as stored
-from finetune_core.workspace import datasets, jobs, labelled, projects
+from finetune_core.workspace import datasets, jobs, labelled, pipeline, projects
 from finetune_core.workspace.labelled import PairState, QueryFilter
 
 WORDINGS = {
@@ -61,6 +61,13 @@ def test_what_is_exported_comes_back_the_same(project_id: str, tmp_path: Path, f
         [(q.id, q.query, q.label) for q in labelled.page(one, QueryFilter(), 0, 100)[0]] for one in (project_id, other)
     ]
     assert told[0] == told[1]
+
+
+def test_home_counts_queries_and_leads_on_to_freezing_them(project_id: str, tmp_path: Path) -> None:
+    labelled.import_queries(project_id, queries_file(tmp_path), out_of_scope="oos")
+    found = pipeline.look(project_id)
+    assert (found.counts.num_pairs, found.counts.num_accepted) == (24, 24)
+    assert found.next_step is pipeline.NextStep.FREEZE
 
 
 def test_choices_are_described_by_a_table(project_id: str, tmp_path: Path) -> None:
