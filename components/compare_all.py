@@ -5,7 +5,7 @@ import streamlit as st
 from components.errors import kept_errors, show_kept_error
 from components.text import duration_text, plain, t, tn
 from finetune_core.errors import FinetuneError
-from finetune_core.recipe import Recipe
+from finetune_core.recipes import Recipe
 from finetune_core.workspace import comparisons, contenders, runs
 
 
