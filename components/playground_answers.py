@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from components.playground_route import playground_route
 from components.text import duration_text, plain, t, tn
 from finetune_core.workspace import playground
 from finetune_core.workspace.playground import Answer, Contender, FoundPassage
@@ -26,11 +27,14 @@ def playground_answers(project_id: str, contenders: Sequence[Contender], questio
     moves = [{}] * (len(answers) - 1) + [playground.moved(answers[0], answers[-1])] if len(answers) > 1 else [None]
     for column, answer, moved in zip(st.columns(len(answers)), answers, moves, strict=True):
         with column:
-            _answer(answer, moved or None)
+            _answer(answer, moved or None, f"{key}.{answer.id}")
 
 
-def _answer(answer: Answer, moved: dict[str, int | None] | None) -> None:
+def _answer(answer: Answer, moved: dict[str, int | None] | None, key: str) -> None:
     st.subheader(plain(answer.name), anchor=False)
+    if answer.route is not None:
+        playground_route(answer, key=f"{key}.route")
+        return
     searched = tn("{num} passage searched", "{num} passages searched", answer.num_searched)
     st.caption(f"{duration_text(answer.seconds)} · {searched}")
     if not answer.passages:

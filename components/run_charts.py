@@ -7,8 +7,10 @@ import streamlit as st
 from components.live_chart import Curve, live_chart
 from components.text import t
 from finetune_core import recipes
-from finetune_core.workspace import runs
+from finetune_core.workspace import jobs, runs
 from finetune_core.workspace.comparisons import metric_title
+
+_USUAL = ("loss", "learning_rate", "grad_norm")
 
 
 def run_charts(shown: Sequence[runs.RunView], *, key: str) -> None:
@@ -22,15 +24,29 @@ def run_charts(shown: Sequence[runs.RunView], *, key: str) -> None:
             live_chart(curves, f"validation_{headline}", key=f"{key}_{headline}", title=title, height=340)
             st.caption(_pool(shown))
     curves = [_curve(run, colours[run.id]) for run in shown]
-    loss, rate, norm = st.columns([2, 1, 1])
-    with loss, st.container(border=True):
-        live_chart(curves, "loss", key=f"{key}_loss", legend=False, title=t("Training loss"), smoothed=True, height=260)
-    with rate, st.container(border=True):
-        live_chart(curves, "learning_rate", key=f"{key}_rate", legend=False, title=t("Learning rate"), height=260)
-    with norm, st.container(border=True):
-        live_chart(
-            curves, "grad_norm", key=f"{key}_norm", legend=False, title=t("Gradient norm"), smoothed=True, height=260
-        )
+    names = _series(shown, headlines)
+    for start in range(0, len(names), 3):
+        row = names[start : start + 3]
+        for column, name in zip(st.columns([2, 1, 1] if row[0] == "loss" else 3), row, strict=False):
+            with column, st.container(border=True):
+                noisy = name in ("loss", "grad_norm")
+                live_chart(
+                    curves, name, key=f"{key}_{name}", legend=False, title=_title(name), smoothed=noisy, height=260
+                )
+
+
+def _series(shown: Sequence[runs.RunView], headlines: Sequence[str]) -> list[str]:
+    """What was logged beside the metrics that decide, the usual ones first; those while a run has logged nothing yet."""
+    logged = {name for run in shown for name in jobs.metrics(run.id, max_points=2)}
+    others = logged - {f"validation_{headline}" for headline in headlines}
+    if not logged and any(run.job.is_live for run in shown):
+        return list(_USUAL)
+    return [*(name for name in _USUAL if name in others), *sorted(others - set(_USUAL))]
+
+
+def _title(name: str) -> str:
+    titles = {"loss": t("Training loss"), "learning_rate": t("Learning rate"), "grad_norm": t("Gradient norm")}
+    return titles.get(name) or name.replace("_", " ").capitalize()
 
 
 def _pool(shown: Sequence[runs.RunView]) -> str:

@@ -10,16 +10,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from finetune_core.errors import ArtefactError, CorpusError
+from finetune_core.evaluation.routing import RoutingAnswer
 from finetune_core.jobs.states import JobState
-from finetune_core.records import Corpus
-from finetune_core.storage import artefacts, database, documents, projects, providers
+from finetune_core.records import Corpus, Labelled
+from finetune_core.storage import artefacts, database, datasets, documents, projects, providers
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.providers import Provider
 from finetune_core.storage.tables import chunk, document, job
@@ -165,8 +166,9 @@ class WarmModels:
     def answer(
         self, project_id: str, contender_ids: Sequence[str], request: dict[str, Any], tell: Tell
     ) -> list[dict[str, Any]]:
-        """What each contender answers, as `{id, name, seconds, num_searched, passages}`.
+        """What each contender answers, as `{id, name, seconds, num_searched, passages, route}`.
 
+        `passages` is [] and `route` is `{choices, decision, threshold, score_kind}` for a router; `route` is None otherwise.
         `request` holds `question` and `k`. Raises the FinetuneError of whatever is missing or damaged.
         """
         return [self._answer(project_id, contender_id, request, tell) for contender_id in contender_ids]
@@ -189,7 +191,7 @@ class WarmModels:
             "name": warm.name,
             "seconds": seconds,
             "num_searched": len(searched.corpus),
-            "passages": [_shown(searched, *passage) for passage in zip(found.ids[0], found.scores[0], strict=True)],
+            **_found(searched, found),
         }
 
     @contextmanager
@@ -215,14 +217,19 @@ class WarmModels:
             warm.lock.release()
 
     def _corpus(self, project_id: str, contender_id: str) -> _Searched:
-        """The passages searched: the project's own, or else those of the test set the model was judged on."""
+        """What is chosen from: the choices of a router's dataset; else the project's passages, or those of the test set."""
         with database.reading() as connection:
             row = model_rows.find(connection, contender_id.removesuffix(BASE_OF))
-            stamp = _stamp(connection, project_id)
+            is_router = row is not None and _takes_choices(row.recipe)
+            stamp = () if is_router else _stamp(connection, project_id)  # a dataset version never changes
             key = (project_id, row.dataset_id if row else "")
             searched = self._searched.get(key)
             if searched is None or searched.stamp != stamp:
-                searched = _searched(connection, project_id, key[1], stamp)
+                searched = (
+                    _Searched(datasets.load_split(*key).test.corpus, {}, stamp)
+                    if is_router
+                    else _searched(connection, project_id, key[1], stamp)
+                )
                 self._searched = {**self._searched, key: searched}
         return searched
 
@@ -249,7 +256,8 @@ def _load(warm: _Warm, project_id: str, contender_id: str, run: AnsweringRun) ->
         warm.recipe = recipes.get(row.recipe)
         warm.config = warm.recipe.config.model_validate(manifest["config"])
         warm.name = str(manifest["base_model"]) if is_base else row.name
-        model = None if is_base else warm.recipe.load(folder, run)
+        # The untuned router decides with a threshold chosen on validation, which lies with the tuned one.
+        model = warm.recipe.load(folder, run) if not is_base or _takes_choices(row.recipe) else None
         system = warm.recipe.systems(warm.config, model, run)["base" if is_base else "tuned"]
     if is_dataclass(system) and not isinstance(system, type) and hasattr(system, "embedder"):
         system = replace(system, embedder=WarmEmbedder(system.embedder))
@@ -263,8 +271,6 @@ def _searched(connection: Connection, project_id: str, dataset_id: str, stamp: t
     )
     corpus = Corpus(tuple(found.passage for found in chunks))
     if not len(corpus) and dataset_id:
-        from finetune_core.storage import datasets
-
         corpus = datasets.load_split(project_id, dataset_id).test.corpus
     if not len(corpus):
         raise CorpusError("There are no passages to search in this project.", hint="Add documents on the Corpus page.")
@@ -280,6 +286,22 @@ def _stamp(connection: Connection, project_id: str) -> tuple[Any, ...]:
         select(document.c.id).where(document.c.project_id == project_id, document.c.excluded).order_by(document.c.id)
     )
     return (*connection.execute(chunks).one(), *connection.execute(excluded).scalars())
+
+
+def _takes_choices(recipe: str) -> bool:
+    from finetune_core import recipes
+
+    return recipes.get(recipe).record is Labelled
+
+
+def _found(searched: _Searched, found: Any) -> dict[str, Any]:
+    """An answer as plain values, told apart by what it is."""
+    if not isinstance(found, RoutingAnswer):
+        passages = [_shown(searched, *passage) for passage in zip(found.ids[0], found.scores[0], strict=True)]
+        return {"passages": passages, "route": None}
+    choices = [asdict(choice) for choice in found.ranked]
+    kept = {name: getattr(found, name) for name in ("decision", "threshold", "score_kind")}
+    return {"passages": [], "route": {"choices": choices, **kept}}
 
 
 def _shown(searched: _Searched, passage_id: str, score: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from finetune_core.errors import CorpusError, FinetuneError
 from finetune_core.jobs import serving_client
@@ -43,14 +44,41 @@ class FoundPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredChoice:
+    """A choice of a router with its score; what a score means, `Route.score_kind` says."""
+
+    id: str
+    name: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a router makes of a question: its choices, best first, and the id it decides for, "" for none of them.
+
+    `threshold` is the score below which it says none, None if it never does; `score_kind` is "similarity" (-1 to 1),
+    "logit" (any number) or "choice" (1 for the one named).
+    """
+
+    choices: tuple[ScoredChoice, ...]
+    decision: str
+    threshold: float | None
+    score_kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What one model found; `seconds` is the time for the question alone, its model and passages being loaded."""
+    """What one model found; `seconds` is the time for the question alone, its model and passages being loaded.
+
+    A router gives a `route` and no passages; `num_searched` counts its choices then. `route` is None for all others.
+    """
 
     id: str
     name: str
     seconds: float
     num_searched: int
     passages: tuple[FoundPassage, ...]
+    route: Route | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +175,9 @@ def _examples(project_id: str, dataset_id: str, limit: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(short[::step][:limit]))
 
 
-def _answer(reply: dict[str, object]) -> Answer:
-    found = reply.pop("passages")
-    assert isinstance(found, list)
-    passages = tuple(FoundPassage(rank, **passage) for rank, passage in enumerate(found, start=1))
-    return Answer(**reply, passages=passages)  # type: ignore[arg-type]
+def _answer(reply: dict[str, Any]) -> Answer:
+    passages = tuple(FoundPassage(rank, **passage) for rank, passage in enumerate(reply.pop("passages"), start=1))
+    route = reply.pop("route")
+    if route is not None:
+        route = Route(tuple(ScoredChoice(**choice) for choice in route.pop("choices")), **route)
+    return Answer(**reply, passages=passages, route=route)

@@ -3,11 +3,12 @@
 import pytest
 from sqlalchemy import insert, update
 
+from finetune_core import recipes
 from finetune_core.errors import ProviderError
 from finetune_core.storage import database, tables
 from finetune_core.workspace import jobs, mining, models, playground, projects, runs
 from finetune_core.workspace.mining import MinedCounts, MinedQuestion, ScoredPassage
-from finetune_core.workspace.playground import Answer, FoundPassage
+from finetune_core.workspace.playground import Answer, FoundPassage, Route, ScoredChoice
 from finetune_core.workspace.runs import RunEstimate
 from tests import filled_project
 from tests.tuned_model import add_tuned_model
@@ -195,3 +196,35 @@ def test_a_model_is_deleted_only_after_the_box_is_ticked(open_page: OpenPage, mo
     next(button for button in app.button if button.label == "Delete for good").click().run()
     assert models.listing(project) == []
     assert not app.exception
+
+
+@pytest.mark.parametrize("decision", ["billing", ""])
+def test_a_router_shows_its_decision_and_scores(
+    open_page: OpenPage, project_id: str, monkeypatch: pytest.MonkeyPatch, decision: str
+) -> None:
+    choices = (ScoredChoice("billing", "Billing", 1.5), ScoredChoice("travel", "Travel", -0.5))
+
+    def answer(project_id: str, ids: tuple[str, ...], *_: object) -> list[Answer]:
+        return [Answer(found, found, 0.01, 2, (), Route(choices, decision, 0.25, "logit")) for found in ids]
+
+    monkeypatch.setattr(playground, "answer", answer)
+    app = open_page("playground", project=project_id)
+    app.text_input(key="playground.typed").input("Where is my invoice?")
+    next(button for button in app.button if button.label == "Ask").click().run()
+    assert not app.exception
+    assert ("Goes to **Billing**" if decision else "**Out of scope**") in _text(app)
+    assert "Below a score of 0.250" in _text(app)
+
+
+@pytest.mark.parametrize("recipe", recipes.discover())
+def test_the_form_of_every_recipe_opens(open_page: OpenPage, project_id: str, recipe: str) -> None:
+    app = open_page("train", project=project_id)
+    app.selectbox(key="recipe").set_value(recipe).run()
+    assert not app.exception
+    assert recipes.get(recipe).summary in _text(app).replace("\\", "")
+    assert any(
+        (widget.key or "").startswith(f"train.{recipe}.")
+        for widget in [*app.number_input, *app.text_input, *app.selectbox]
+    )
+    if recipes.get(recipe).notice:
+        assert any(recipes.get(recipe).notice[:20] in warning.value for warning in app.warning)

@@ -1,17 +1,19 @@
 """A router through the jobs: trained, compared with another one, taken away."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from finetune_core.evaluation.router_files import RouterFile
-from finetune_core.jobs import supervisor
+from finetune_core.jobs import serving_client, supervisor
 from finetune_core.jobs.states import JobState
+from finetune_core.jobs.warm_models import WarmModels
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.records import Labelled
 from finetune_core.storage import artefacts, database, datasets
 from finetune_core.storage.datasets import DatasetRow
-from finetune_core.workspace import classes, comparisons, jobs, model_card, models, projects
+from finetune_core.workspace import classes, comparisons, jobs, model_card, models, playground, projects
 from tests.training_fixtures import TINY_ROUTING_CONFIG, Trained, tiny_routing_split
 
 
@@ -56,6 +58,35 @@ def test_routers_are_trained_compared_and_taken_away(project_id: str, tmp_path: 
     assert "| tyres | 3 |" in card
     assert "| out of scope | 2 |" in card
     assert (tmp_path / "out" / "embedder" / "model.safetensors").is_file()
+
+
+def test_a_router_and_its_base_answer_in_the_playground(project_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs.submit(
+        project_id,
+        "train",
+        {"dataset_id": "d", "recipe": "router", "name": "first", "config": TINY_ROUTING_CONFIG},
+        start=False,
+    )
+    run_queued_here()
+    warm = WarmModels()
+
+    def ask(kind: str, *, on_progress: object, project_id: str, model_ids: list[str], input: dict[str, Any]) -> Any:
+        assert kind == "answer"
+        return warm.answer(project_id, model_ids, input, lambda *_: None)
+
+    monkeypatch.setattr(serving_client, "call", ask)
+    model_id = models.by_name(project_id, "first").id
+    example = next(example for example in tiny_routing_split().train.examples if example.label)
+    base, tuned = playground.answer(project_id, [model_id + "/base", model_id], example.query)
+    assert tuned.passages == ()
+    assert tuned.num_searched == 8
+    assert tuned.route is not None
+    assert tuned.route.choices[0].id == example.label
+    assert base.route is not None
+    assert base.route.score_kind == "similarity"
+    assert base.route.threshold is not None
+    scores = [choice.score for choice in tuned.route.choices]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_a_recipe_refuses_examples_of_another_kind(project_id: str) -> None:
