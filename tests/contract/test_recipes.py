@@ -293,7 +293,7 @@ def test_the_exported_folder_gives_equal_scores_in_llama_index_and_sentence_tran
     ours = LocalReranker(model.folder, model.max_tokens, tmp_path / "cache").score("What is zorble?", texts)
     theirs = CrossEncoder(str(tmp_path / "export")).predict([("What is zorble?", text) for text in texts])
     np.testing.assert_allclose(theirs, ours, atol=1e-4)
-    rerank = SentenceTransformerRerank(model=str(tmp_path / "export"), top_n=8, trust_remote_code=False)
+    rerank = SentenceTransformerRerank(model=str(tmp_path / "export"), top_n=len(texts), trust_remote_code=False)
     nodes = [NodeWithScore(node=TextNode(text=text), score=0.0) for text in texts]
     found = {
         node.node.get_content(): node.score for node in rerank.postprocess_nodes(nodes, query_str="What is zorble?")
