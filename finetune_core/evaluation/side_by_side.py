@@ -174,12 +174,19 @@ def _reranking_ms(before: Report, after: Report) -> float | None:
 
 
 def _floor(entries: Sequence[Entry], chosen: Entry, measures: Measures) -> tuple[str, Interval] | None:
-    for entry in entries:
-        if entry.role == "floor" and not entry.model_id and entry.key in chosen.beside:
-            metric = measures.metrics[measures.headline]
-            columns = (entry.report.columns, chosen.report.columns)
-            return entry.name, paired_interval(*columns, chosen.report.groups, metric)
-    return None
+    """The best of the trivial baselines beside the chosen system, and the interval of the system minus it."""
+    metric = measures.metrics[measures.headline]
+    values = {
+        entry.key: metric(entry.report.columns)
+        for entry in entries
+        if entry.role == "floor" and not entry.model_id and entry.key in chosen.beside
+    }
+    scored = {key: value for key, value in values.items() if math.isfinite(value)}
+    if not scored:
+        return None
+    best = next(entry for entry in entries if entry.key == max(scored, key=scored.__getitem__))
+    columns = (best.report.columns, chosen.report.columns)
+    return best.name, paired_interval(*columns, chosen.report.groups, metric)
 
 
 def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:

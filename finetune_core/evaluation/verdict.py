@@ -144,7 +144,7 @@ def caveats_of(
         )
     if floor and floor[1].num_rows and floor[1].difference < 0:
         how = "scores higher still" if floor[1].high < 0 else "is level with it as far as these questions can tell"
-        said.append(f"{floor[0]}, which needs no model at all, {how}.")
+        said.append(f"{floor[0]}, which needs no tuning, {how}.")
     if 0 < interval.num_groups < FEW_GROUPS and not is_split_by_section:
         said.append(
             f"The questions come from only {counted(interval.num_groups, 'document')}, so the interval is rough."

@@ -53,7 +53,7 @@ def test_values_differences_and_verdict() -> None:
     assert found["verdict"]["outcome"] == "better"
     assert found["verdict"]["system"] == "t"
     assert found["verdict"]["caveats"] == [
-        "BM25, which needs no model at all, scores higher still.",
+        "BM25, which needs no tuning, scores higher still.",
         "3 of 50 question/passage pairs in this dataset were never reviewed by a person.",
     ]
 

@@ -90,7 +90,7 @@ def test_caveats():
         floor=("BM25", interval(-0.3, -0.1)),
     )
     assert said == (
-        "BM25, which needs no model at all, scores higher still.",
+        "BM25, which needs no tuning, scores higher still.",
         "The questions come from only 4 documents, so the interval is rough.",
         "116 of 800 question/passage pairs in this dataset were never reviewed by a person.",
         "2 right passages could not be found by anyone: not in the corpus searched.",
