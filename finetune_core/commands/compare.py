@@ -16,12 +16,15 @@ def register(app: typer.Typer) -> None:
     def compare(
         project: Project,
         dataset: Annotated[str, typer.Option("--dataset", help="Name or id of the dataset version.")],
-        runs: Annotated[str, typer.Option("--runs", help="Runs to compare with their base, separated by commas.")],
+        runs: Annotated[
+            list[str],
+            typer.Option("--runs", help="Runs to compare with their base; with commas between, or given again."),
+        ],
         as_json: Json = False,
     ) -> None:
-        """Score the untuned model, each tuned one and BM25 on the test questions, and say what the difference is worth."""
+        """Score the untuned model, each tuned one and trivial baselines on the test questions; say what the change is worth."""
         identity = project_id(project)
-        named = [name.strip() for name in runs.split(",") if name.strip()]
+        named = [name.strip() for given in runs for name in given.split(",") if name.strip()]
         launched = comparisons.launch(identity, dataset, named)
         if not launched.is_finished:
             wait_and_tell(launched.job_id)

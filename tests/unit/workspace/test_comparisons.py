@@ -129,6 +129,7 @@ def test_the_command_prints_what_scripts_need(view: comparisons.ComparisonView) 
     assert good["differences"]["ndcg@10"]["difference"] == pytest.approx(gain)
     assert good["differences"]["ndcg@10"]["low"] < gain < good["differences"]["ndcg@10"]["high"]
     assert said["verdict"]
-    text = CliRunner().invoke(commands.build(), arguments).stdout
+    text = CliRunner().invoke(commands.build(), [*arguments[:-1], "run-good", "--runs", "run-bad"]).stdout
+    assert "careless" in text, "the first of two --runs was dropped"
     assert "nDCG@10" in text
     assert "45 passages" in text
