@@ -44,6 +44,7 @@ class Query:
     split: str
     query: str
     label: str
+    seed_question: str
     source: str
 
 
@@ -65,7 +66,8 @@ class GatheredQueries:
     num_never_reviewed: int
 
 
-QUERY_COLUMNS = [labelled.c[name] for name in ("id", "version", "state", "split", "query", "label", "source")]
+QUERY_NAMES = ("id", "version", "state", "split", "query", "label", "seed_question", "source")
+QUERY_COLUMNS = [labelled.c[name] for name in QUERY_NAMES]
 
 
 def choices(connection: Connection, project_id: str) -> list[Choice]:
@@ -179,7 +181,9 @@ def _where(project_id: str, chosen: QueryFilter) -> Sequence[ColumnElement[bool]
 
 
 def _query(row: Any) -> Query:
-    return Query(row.id, row.version, PairState(row.state), row.split, row.query, row.label, row.source)
+    return Query(
+        row.id, row.version, PairState(row.state), row.split, row.query, row.label, row.seed_question, row.source
+    )
 
 
 def _row(project_id: str, new: NewQuery) -> dict[str, Any]:

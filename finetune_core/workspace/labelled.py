@@ -173,11 +173,14 @@ def export_bytes(project_id: str, file_format: str, chosen: QueryFilter) -> byte
         raise ValueError(f"{file_format!r} is none of {', '.join(EXPORTS)}")
     with database.reading() as connection:
         found, _ = rows.page(connection, project_id, chosen, 0, 10_000_000)
-    table = [{"id": one.id, "query": one.query, "label": one.label, "split": one.split} for one in found]
+    columns = ("id", "query", "label", "group", "split")
+    table = [
+        dict(zip(columns, (one.id, one.query, one.label, one.seed_question, one.split), strict=True)) for one in found
+    ]
     if file_format == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table).encode()
     stream = io.StringIO(newline="")
-    writer = csv.DictWriter(stream, ("id", "query", "label", "split"))
+    writer = csv.DictWriter(stream, columns)
     writer.writeheader()
     writer.writerows(table)
     return stream.getvalue().encode("utf-8-sig")

@@ -58,9 +58,11 @@ def test_what_is_exported_comes_back_the_same(project_id: str, tmp_path: Path, f
     other = projects.create("Other").id
     labelled.import_queries(other, out)
     told = [
-        [(q.id, q.query, q.label) for q in labelled.page(one, QueryFilter(), 0, 100)[0]] for one in (project_id, other)
+        [(q.id, q.query, q.label, q.seed_question) for q in labelled.page(one, QueryFilter(), 0, 100)[0]]
+        for one in (project_id, other)
     ]
     assert told[0] == told[1]
+    assert len({seed for *_, seed in told[1]}) == 12, "two wordings of each seed question stay one group"
 
 
 def test_home_counts_queries_and_leads_on_to_freezing_them(project_id: str, tmp_path: Path) -> None:
