@@ -30,16 +30,24 @@ def queries_table(project_id: str, *, key: str) -> None:
             tn("**{num}** query under this filter", "**{num}** queries under this filter", total), width="content"
         )
         with st.container(horizontal=True, width="content"):
-            for state, icon in ((PairState.ACCEPTED, ":material/done_all:"), (PairState.REJECTED, ":material/close:")):
-                label = t("Accept all") if state is PairState.ACCEPTED else t("Reject all")
-                st.button(
-                    label, icon=icon, key=f"{key}_all_{state}", on_click=labelled.decide_all,
-                    args=(project_id, chosen, state),
-                )  # fmt: skip
+            accepts = tn("This accepts **{num}** query.", "This accepts **{num}** queries.", total)
+            rejects = tn("This rejects **{num}** query.", "This rejects **{num}** queries.", total)
+            _decide_all(project_id, chosen, PairState.ACCEPTED, t("Accept all"), accepts, key)
+            _decide_all(project_id, chosen, PairState.REJECTED, t("Reject all"), rejects, key)
     show_kept_error(key)
     _editor(project_id, rows, names, f"{key}_{number}", key)
     if total > _SIZE:
         st.pagination(-(-total // _SIZE), key=offset_key)
+
+
+def _decide_all(project_id: str, chosen: QueryFilter, state: PairState, label: str, consequence: str, key: str) -> None:
+    """A button that says what it will do to how many before it does it."""
+    with st.popover(label):
+        st.markdown(consequence)
+        st.button(
+            t("Do it"), key=f"{key}_all_{state}", type="primary", on_click=labelled.decide_all,
+            args=(project_id, chosen, state),
+        )  # fmt: skip
 
 
 def choice_names(project_id: str) -> dict[str, str]:

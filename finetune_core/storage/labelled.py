@@ -1,12 +1,12 @@
 """Queries with the choice each is for, and the choices: how they come in, are found, changed, and gathered for a freeze."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Passage, SplitName
+from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Passage, SplitName, content_id
 from finetune_core.storage.database import now, portions
 from finetune_core.storage.pairs import PairSource, PairState
 from finetune_core.storage.tables import choice, labelled
@@ -95,13 +95,20 @@ def remove_choice(connection: Connection, project_id: str, choice_id: str) -> No
 
 
 def add(connection: Connection, project_id: str, queries: Iterable[NewQuery]) -> int:
-    """Add queries whose id the project does not have yet; how many that were."""
+    """Add queries that the project does not have yet; how many that were.
+
+    An id that stands for another query already, as where two files both count from 0, gets a suffix made from the text.
+    What a person has changed since it came in counts as known.
+    """
     num_added = 0
     for some in portions(queries):
-        fresh = {new.id: new for new in some}
-        known = select(labelled.c.id).where(labelled.c.project_id == project_id, labelled.c.id.in_(fresh))
-        for taken in connection.execute(known).scalars():
-            del fresh[taken]
+        contents = _contents(connection, project_id, {key for new in some for key in (new.id, _own_id(new))})
+        fresh: dict[str, NewQuery] = {}
+        for new in some:
+            key = new.id if contents.get(new.id) in (None, _content(new)) else _own_id(new)
+            if key not in contents:
+                contents[key] = _content(new)
+                fresh[key] = replace(new, id=key)
         if fresh:
             connection.execute(insert(labelled), [_row(project_id, new) for new in fresh.values()])
         num_added += len(fresh)
@@ -167,6 +174,21 @@ def missing_labels(connection: Connection, project_id: str, labels: Iterable[str
     """Those of the labels that are neither out of scope nor the id of a choice, in order of first appearance."""
     known = {one.id for one in choices(connection, project_id)} | {OUT_OF_SCOPE}
     return [label for label in dict.fromkeys(labels) if label not in known]
+
+
+def _content(new: NewQuery) -> tuple[str, str, str]:
+    return new.query, new.label, new.split
+
+
+def _own_id(new: NewQuery) -> str:
+    return f"{new.id}@{content_id(*_content(new))}"
+
+
+def _contents(connection: Connection, project_id: str, ids: set[str]) -> dict[str, tuple[str, str, str] | None]:
+    """Id to query, label and split of those that are stored; None once a person has changed one."""
+    columns = (labelled.c.id, labelled.c.version, labelled.c.query, labelled.c.label, labelled.c.split)
+    rows = connection.execute(select(*columns).where(labelled.c.project_id == project_id, labelled.c.id.in_(ids)))
+    return {row.id: (row.query, row.label, row.split) if row.version == 1 else None for row in rows}
 
 
 def _where(project_id: str, chosen: QueryFilter) -> Sequence[ColumnElement[bool]]:

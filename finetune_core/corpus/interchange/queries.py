@@ -54,7 +54,7 @@ def read_queries(path: Path, out_of_scope: str = "") -> list[LabelledQuery]:
             raise DatasetError(f"{where} has no query.", hint="Write one, or remove the row.")
         label = OUT_OF_SCOPE if label == out_of_scope else _checked_label(label, where)
         split = str(row.get("split") or "").strip().lower()
-        query_id = str(row.get("id") or "") or content_id("query", query, label, split)
+        query_id = str(row.get("id") or "") or content_id("query", query, label)
         group = next((str(row[name]) for name in GROUP_NAMES if row.get(name)), query_id)
         found.append(LabelledQuery(query_id, query, label, group, split_name(SPLITS.get(split, split), where)))
     if not found:

@@ -72,6 +72,24 @@ def test_home_counts_queries_and_leads_on_to_freezing_them(project_id: str, tmp_
     assert found.next_step is pipeline.NextStep.FREEZE
 
 
+def test_two_files_that_both_count_from_zero_lose_nothing(project_id: str, tmp_path: Path) -> None:
+    for split, text in (("train", "What do I owe?"), ("test", "How much is due?")):
+        path = tmp_path / f"{split}.csv"
+        path.write_text(f"id,query,label\n0,{text},billing\n", encoding="utf-8")
+        assert labelled.import_queries(project_id, path, split).num_queries == 1
+        assert labelled.import_queries(project_id, path, split).num_known == 1
+    found = labelled.page(project_id, QueryFilter(), 0)[0]
+    assert [(one.query, one.split) for one in found] == [("What do I owe?", "train"), ("How much is due?", "test")]
+
+
+def test_a_query_written_by_hand_and_then_imported_is_there_once(project_id: str, tmp_path: Path) -> None:
+    labelled.save_choice(project_id, "billing")
+    labelled.add(project_id, ["What do I owe?"], "billing")
+    path = tmp_path / "queries.csv"
+    path.write_text("query,label\nWhat do I owe?,billing\n", encoding="utf-8")
+    assert labelled.import_queries(project_id, path).num_known == 1
+
+
 def test_choices_are_described_by_a_table(project_id: str, tmp_path: Path) -> None:
     labelled.save_choice(project_id, "billing")
     path = tmp_path / "choices.csv"
