@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from finetune_core.records import SplitName
-from finetune_core.storage import labelled
+from finetune_core.storage import labelled, tables
 from finetune_core.storage.pairs import PairState, counts_by_state
 from finetune_core.storage.tables import LIVE_STATES, chunk, comparison, dataset, document, job, model, pair
 
@@ -16,7 +16,7 @@ from finetune_core.storage.tables import LIVE_STATES, chunk, comparison, dataset
 class Overview:
     """Counts of one project.
 
-    Pairs and labelled queries are counted together in the states. `num_test_only` are the accepted pairs that come with
+    Pairs and labelled queries are counted together in the states. `num_test_only` are the accepted ones that come with
     the test split, such as the demo's.
     """
 
@@ -54,13 +54,7 @@ def overview(connection: Connection, project_id: str) -> Overview:
         num_accepted=states[PairState.ACCEPTED],
         num_rejected=states[PairState.REJECTED],
         num_aside=states[PairState.ASIDE],
-        num_test_only=_count(
-            connection,
-            pair,
-            pair.c.project_id == project_id,
-            pair.c.state == PairState.ACCEPTED,
-            pair.c.split == SplitName.TEST,
-        ),
+        num_test_only=sum(_num_test_only(connection, table, project_id) for table in (pair, tables.labelled)),
         num_datasets=_count(connection, dataset, dataset.c.project_id == project_id),
         num_runs=_count(connection, job, *trains),
         num_live_runs=_count(connection, job, *trains, job.c.state.in_(LIVE_STATES)),
@@ -69,6 +63,14 @@ def overview(connection: Connection, project_id: str) -> Overview:
         newest_dataset=_newest(connection, project_id, dataset, "name") or "",
         newest_comparison=_newest(connection, project_id, comparison, "result"),
     )
+
+
+def _num_test_only(connection: Connection, table: Table, project_id: str) -> int:
+    columns = table.c
+    conditions = (
+        columns.project_id == project_id, columns.state == PairState.ACCEPTED, columns.split == SplitName.TEST,
+    )  # fmt: skip
+    return _count(connection, table, *conditions)
 
 
 def _count(connection: Connection, table: Table, *conditions: Any) -> int:

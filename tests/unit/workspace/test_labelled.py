@@ -72,6 +72,11 @@ def test_home_counts_queries_and_leads_on_to_freezing_them(project_id: str, tmp_
     assert found.next_step is pipeline.NextStep.FREEZE
 
 
+def test_queries_that_only_test_are_nothing_to_freeze_yet(project_id: str, tmp_path: Path) -> None:
+    labelled.import_queries(project_id, queries_file(tmp_path), split="test", out_of_scope="oos")
+    assert pipeline.look(project_id).next_step is not pipeline.NextStep.FREEZE
+
+
 def test_two_files_that_both_count_from_zero_lose_nothing(project_id: str, tmp_path: Path) -> None:
     for split, text in (("train", "What do I owe?"), ("test", "How much is due?")):
         path = tmp_path / f"{split}.csv"
