@@ -78,12 +78,17 @@ def register(app: typer.Typer) -> None:
         job_id = datasets.freeze(found, name, record=record, include_pending=include_pending, seed=seed)
         result = wait_and_tell(job_id).result
         view = datasets.get(found, result["id"])
-        sizes = ", ".join(f"{num:,} {part}" for part, num in view.num_examples.items())
-        said = [f"{view.name} ({view.id}): {sizes}; split by {view.manifest['split_rule']}."]
-        if (gain := view.manifest["smallest_detectable_gain"]) is not None:
-            base, metric = view.manifest["base"], view.manifest["gain_metric"]
-            said.append(
-                f"{base['model']} reaches {metric_title(metric)} {base['test'][metric]:.3f}; a gain of {gain:.3f} or more "
-                "would show."
-            )
-        emit(view, as_json, "\n".join(said + view.manifest["leakage"]["sentences"] + view.manifest["warnings"]))
+        emit(view, as_json, _text_of(view))
+
+
+def _text_of(view: datasets.DatasetView) -> str:
+    """What was frozen, what its test set can show, and what a person should know of it."""
+    sizes = ", ".join(f"{num:,} {part}" for part, num in view.num_examples.items())
+    said = [f"{view.name} ({view.id}): {sizes}; split by {view.manifest['split_rule']}."]
+    if (gain := view.manifest["smallest_detectable_gain"]) is not None:
+        base, metric = view.manifest["base"], view.manifest["gain_metric"]
+        said.append(
+            f"{base['model']} reaches {metric_title(metric)} {base['test'][metric]:.3f}; a gain of {gain:.3f} or more "
+            "would show."
+        )
+    return "\n".join(said + view.manifest["leakage"]["sentences"] + view.manifest["warnings"])

@@ -136,15 +136,7 @@ def caveats_of(
     `floor` is a trivial baseline's name and the interval of the tuned system minus it. `reranking_ms` is what a reranker
     adds to each question, None for systems that do not rerank.
     """
-    said: list[str] = []
-    if reranking_ms is not None and interval.num_rows and not interval.low > 0:
-        said.append(
-            f"Do not use this reranker: it adds {max(reranking_ms, 0):,.0f} ms to every question, and these questions do not "
-            "show that its order is better than that of the retriever alone."
-        )
-    if floor and floor[1].num_rows and floor[1].difference < 0:
-        how = "scores higher still" if floor[1].high < 0 else "is level with it as far as these questions can tell"
-        said.append(f"{floor[0]}, which needs no tuning, {how}.")
+    said = _cheaper_is_enough(interval, floor, reranking_ms)
     if 0 < interval.num_groups < FEW_GROUPS and not is_split_by_section:
         said.append(
             f"The questions come from only {counted(interval.num_groups, 'document')}, so the interval is rough."
@@ -179,6 +171,20 @@ def caveats_of(
             else f"Of {num_candidates} runs, the one that did best on the validation questions carries the verdict."
         )
     return tuple(said)
+
+
+def _cheaper_is_enough(interval: Interval, floor: tuple[str, Interval] | None, reranking_ms: float | None) -> list[str]:
+    """What speaks for leaving the tuned system alone."""
+    said = []
+    if reranking_ms is not None and interval.num_rows and not interval.low > 0:
+        said.append(
+            f"Do not use this reranker: it adds {max(reranking_ms, 0):,.0f} ms to every question, and these questions do not "
+            "show that its order is better than that of the retriever alone."
+        )
+    if floor and floor[1].num_rows and floor[1].difference < 0:
+        how = "scores higher still" if floor[1].high < 0 else "is level with it as far as these questions can tell"
+        said.append(f"{floor[0]}, which needs no tuning, {how}.")
+    return said
 
 
 def leakage_of(test: Sequence[tuple[str, str]], learned: Mapping[str, str]) -> int:
