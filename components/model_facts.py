@@ -6,7 +6,7 @@ import streamlit as st
 
 from components.text import plain, size_text, t, time_text, tn
 from finetune_core import recipes
-from finetune_core.workspace import model_card
+from finetune_core.workspace import comparisons, model_card
 from finetune_core.workspace.models import ModelView
 
 MAX_DOCUMENTS = 12
@@ -34,12 +34,13 @@ def model_facts(model: ModelView, *, key: str) -> None:
 def _facts(model: ModelView) -> dict[str, str]:
     found: dict[str, Any] = model.manifest.get("facts", {})
     base, best = found.get("base_validation"), found.get("best_validation")
+    metric = comparisons.metric_title(recipes.get(model.recipe).headline)
     return {
         t("Task"): recipes.get(model.recipe).title,
         t("Tuned from"): str(model.manifest.get("base_model", "–")),
         t("Made"): time_text(model.created_at),
         t("Size"): size_text(model.size_bytes),
-        t("On validation"): "–" if base is None or best is None else f"{base:.4f} → {best:.4f} nDCG@10",
+        t("On validation"): "–" if base is None or best is None else f"{base:.4f} → {best:.4f} {metric}",
         t("Best checkpoint"): t("step {number}", number=found["best_step"]) if "best_step" in found else "–",
         t("Seed"): str(model.manifest.get("seed", "–")),
         t("Libraries"): ", ".join(f"{name} {version}" for name, version in model.manifest.get("libraries", {}).items())

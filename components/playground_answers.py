@@ -47,7 +47,8 @@ def _passage(passage: FoundPassage, moved: dict[str, int | None] | None) -> None
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**{passage.rank}**", width="content")
-            st.badge(f"{passage.score:.3f}", color="gray", help=t("Cosine similarity with the question, -1 to 1."))
+            about = t("The score this model gives; scores of two models cannot be compared.")
+            st.badge(f"{passage.score:.3f}", color="gray", help=about)
             if moved is not None:
                 _mark(moved[passage.id])
             st.caption(plain(passage.document), width="content")

@@ -8,13 +8,13 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from finetune_core.errors import ArtefactError, CorpusError
 from finetune_core.evaluation.routing import RoutingAnswer
@@ -110,6 +110,42 @@ class WarmEmbedder:
         return self._vectors
 
 
+class UnkeptReranker:
+    """Asks for the scores of a typed question past the cache on disk."""
+
+    def __init__(self, reranker: Any) -> None:
+        self._reranker = reranker
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the wrapped reranker."""
+        return str(self._reranker.fingerprint)
+
+    def score(self, query: str, passages: Sequence[str], checkpoint: Callable[[], None] | None = None) -> Any:
+        """Scores (P,), not kept."""
+        return self._reranker.score_fresh(query, passages, checkpoint)
+
+
+def warmed(system: Any) -> Any:
+    """The same system with what it reads passages by kept in memory, and nothing of a question kept at all."""
+    if not is_dataclass(system) or isinstance(system, type):
+        return system
+    wrap = {"embedder": WarmEmbedder, "retriever": warmed, "reranker": UnkeptReranker}
+    return replace(
+        system, **{name: make(getattr(system, name)) for name, make in wrap.items() if hasattr(system, name)}
+    )
+
+
+def reading_embedder(system: Any) -> Any:
+    """What a system reads passages by, of a reranker that of its retriever; None for one that has none."""
+    return getattr(getattr(system, "retriever", system), "embedder", None)
+
+
+def base_name(manifest: Mapping[str, Any]) -> str:
+    """What the untuned contender of a model is called: a reranker's is the retriever alone, not what it was tuned from."""
+    return str(manifest.get("config", {}).get("retriever") or manifest.get("base_model", BASE))
+
+
 @dataclass
 class _Warm:
     """A loaded contender; whoever uses it holds its lock."""
@@ -157,7 +193,7 @@ class WarmModels:
         for contender_id in contender_ids:
             run = AnsweringRun(project_id, lambda *_: None)
             with self._borrowed(project_id, contender_id, run) as warm:
-                embedder = getattr(warm.system, "embedder", None)
+                embedder = reading_embedder(warm.system)
                 if embedder is not None:
                     searched = self._corpus(project_id, contender_id)
                     embedder.encode_passages([passage.full_text for passage in searched.corpus])
@@ -178,7 +214,7 @@ class WarmModels:
         with self._borrowed(project_id, contender_id, run) as warm:
             searched = self._corpus(project_id, contender_id)
             run.progress(0.2, f"{warm.name}: reading {len(searched.corpus):,} passages")
-            embedder = getattr(warm.system, "embedder", None)
+            embedder = reading_embedder(warm.system)
             if embedder is not None:  # once for each corpus; from then on the time shown is that of the question
                 embedder.encode_passages([passage.full_text for passage in searched.corpus], run.checkpoint)
             began = time.perf_counter()
@@ -255,13 +291,11 @@ def _load(warm: _Warm, project_id: str, contender_id: str, run: AnsweringRun) ->
         manifest = artefacts.read_manifest(folder) if is_base else artefacts.verify(folder)
         warm.recipe = recipes.get(row.recipe)
         warm.config = warm.recipe.config.model_validate(manifest["config"])
-        warm.name = str(manifest["base_model"]) if is_base else row.name
+        warm.name = base_name(manifest) if is_base else row.name
         # The untuned router decides with a threshold chosen on validation, which lies with the tuned one.
         model = warm.recipe.load(folder, run) if not is_base or _takes_choices(row.recipe) else None
         system = warm.recipe.systems(warm.config, model, run)["base" if is_base else "tuned"]
-    if is_dataclass(system) and not isinstance(system, type) and hasattr(system, "embedder"):
-        system = replace(system, embedder=WarmEmbedder(system.embedder))
-    warm.system = system
+    warm.system = warmed(system)
 
 
 def _searched(connection: Connection, project_id: str, dataset_id: str, stamp: tuple[Any, ...]) -> _Searched:
@@ -279,9 +313,9 @@ def _searched(connection: Connection, project_id: str, dataset_id: str, stamp: t
 
 def _stamp(connection: Connection, project_id: str) -> tuple[Any, ...]:
     """Changes whenever chunks are added, excluded or included; costs one pass over the project's chunks."""
-    chunks = select(func.count(), func.max(chunk.c.seq), func.sum(chunk.c.excluded * chunk.c.seq)).where(
-        chunk.c.project_id == project_id
-    )
+    chunks = select(
+        func.count(), func.max(chunk.c.seq), func.sum(case((chunk.c.excluded, chunk.c.seq), else_=0))
+    ).where(chunk.c.project_id == project_id)
     excluded = (
         select(document.c.id).where(document.c.project_id == project_id, document.c.excluded).order_by(document.c.id)
     )

@@ -49,6 +49,14 @@ class CohereReranker:
             self._store.add(keys_P2[rows], scores[:, None])
         return self._store.get(keys_P2)[:, 0]
 
+    def score_fresh(
+        self, query: str, passages: Sequence[str], checkpoint: Checkpoint | None = None
+    ) -> NDArray[np.float32]:
+        """Scores (P,) that are neither looked up nor kept: each call is paid for."""
+        starts = range(0, len(passages), MAX_DOCUMENTS)
+        parts = [self._ask(query, list(passages[start : start + MAX_DOCUMENTS]), checkpoint) for start in starts]
+        return np.concatenate([*parts, np.zeros(0, np.float32)])
+
     def _ask(self, query: str, passages: list[str], checkpoint: Checkpoint | None) -> NDArray[np.float32]:
         answer = self._client.ask(
             lambda client: client.rerank(model=self.model, query=query, documents=passages), checkpoint

@@ -70,17 +70,20 @@ class LocalReranker:
         missing = np.flatnonzero(~self._store.contains(keys_P2)).tolist()
         if missing:
             self._store.add(
-                keys_P2[missing], self._fresh(query, [passages[row] for row in missing], checkpoint)[:, None]
+                keys_P2[missing], self.score_fresh(query, [passages[row] for row in missing], checkpoint)[:, None]
             )
         return self._store.get(keys_P2)[:, 0]
 
     def pair_seconds(self, query: str, passages: Sequence[str]) -> float:
         """What one pair takes, as measured here so far; if all came from the cache, these passages are scored anew."""
         if not self._num_scored and passages:
-            self._fresh(query, passages, None)
+            self.score_fresh(query, passages, None)
         return self._seconds / max(1, self._num_scored)
 
-    def _fresh(self, query: str, passages: Sequence[str], checkpoint: Checkpoint | None) -> NDArray[np.float32]:
+    def score_fresh(
+        self, query: str, passages: Sequence[str], checkpoint: Checkpoint | None = None
+    ) -> NDArray[np.float32]:
+        """Scores (P,) that are neither looked up nor kept."""
         encoder = self.encoder
         started = time.perf_counter()
         scores_P = score_pairs(encoder, [(query, passage) for passage in passages], checkpoint)

@@ -10,7 +10,7 @@ from typing import Any
 from finetune_core.errors import CorpusError, FinetuneError
 from finetune_core.jobs import serving_client
 from finetune_core.jobs.serving_client import OnProgress, stop
-from finetune_core.jobs.warm_models import BASE, BASE_OF, MAX_WARM
+from finetune_core.jobs.warm_models import BASE, BASE_OF, MAX_WARM, base_name
 from finetune_core.storage import database, datasets
 from finetune_core.storage import models as model_rows
 from finetune_core.workspace import projects
@@ -33,7 +33,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A passage a model found. `rank` starts at 1; `score` is the cosine similarity (-1 to 1); `title` may be ""."""
+    """A passage a model found. `rank` starts at 1; `score` orders passages within one model only; `title` may be ""."""
 
     rank: int
     id: str
@@ -98,7 +98,7 @@ def contenders(project_id: str) -> list[Contender]:
     with database.reading() as connection:
         rows = model_rows.of_project(connection, project_id)
     tuned = [Contender(row.id, row.name, row.id + BASE_OF) for row in rows]
-    bases = [Contender(row.id + BASE_OF, str(row.manifest.get("base_model", BASE))) for row in rows]
+    bases = [Contender(row.id + BASE_OF, base_name(row.manifest)) for row in rows]
     return [*tuned, *bases] or [Contender(BASE, projects.get(project_id).base_model)]
 
 
