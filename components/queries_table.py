@@ -52,10 +52,11 @@ def _decide_all(project_id: str, chosen: QueryFilter, state: PairState, label: s
 
 def choice_names(project_id: str) -> dict[str, str]:
     """Label to what a person calls it: each choice by its name, out of scope last. Names are made distinct."""
+    outside = t("out of scope")
     names: dict[str, str] = {}
     for one in labelled.choices(project_id):
-        names[one.id] = one.name if one.name not in names.values() else f"{one.name} ({one.id})"
-    return names | {labelled.OUT_OF_SCOPE: t("out of scope")}
+        names[one.id] = one.name if one.name not in (outside, *names.values()) else f"{one.name} ({one.id})"
+    return names | {labelled.OUT_OF_SCOPE: outside}
 
 
 def _filter(names: dict[str, str], key: str) -> QueryFilter:

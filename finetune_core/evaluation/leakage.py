@@ -96,12 +96,13 @@ def query_leakage(parts: Mapping[SplitName, Part[Any]], checkpoint: Callable[[],
     """The report for examples that have a `query` and no documents: only queries of two parts that are alike leak."""
     shared = _shared_questions(parts, checkpoint)
     num = len(shared)
+    none = "No query stands in two parts. Short ones that differ in a single word are not looked for."
     said = [f"{num:,} {'query' if num == 1 else 'queries'} of one part also, or nearly, in another: that is leakage."]
     return LeakageReport(
         num_shared_questions=len(shared),
         shared_questions=shared[:MAX_LISTED],
         is_leaking=bool(shared),
-        sentences=said if shared else ["No query stands in two parts, not even nearly."],
+        sentences=said if shared else [none],
     )
 
 

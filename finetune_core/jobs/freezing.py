@@ -1,5 +1,6 @@
 """What freezing says of every kind of example: what its test set can show, measured on the base, and the warnings."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,12 +22,17 @@ def missing_parts(kept: dict[SplitName, Any]) -> dict[SplitName, float]:
 def base_facts(
     model: str, headline: str, metrics: Mapping[str, Metric], validation: Report, test: Report
 ) -> dict[str, Any]:
-    """What the base reaches before any training: the headline on validation, every metric on the test part."""
+    """What the base reaches before any training: the headline on validation, every metric on the test part.
+
+    A metric that is not defined there is None: manifests are JSON, which has no NaN.
+    """
+    values = {name: float(metric(test.columns)) for name, metric in metrics.items()}
+    chosen = float(metrics[headline](validation.columns)) if validation.ids else math.nan
     return {
         "model": model,
         "metric": headline,
-        "validation": metrics[headline](validation.columns) if validation.ids else None,
-        "test": {name: metric(test.columns) for name, metric in metrics.items()},
+        "validation": chosen if math.isfinite(chosen) else None,
+        "test": {name: value if math.isfinite(value) else None for name, value in values.items()},
     }
 
 

@@ -23,7 +23,7 @@ Parts = dict[SplitName, Part[Labelled]]
 
 
 def gather(connection: Connection, project_id: str, *, include_pending: bool) -> GatheredQueries:
-    """The queries that count. Raises DatasetError with fewer than two choices or a query for a choice that is gone."""
+    """The queries that count. Raises DatasetError with fewer than two choices."""
     found = labelled.gather(connection, project_id, include_pending=include_pending)
     if len(found.choices) < MIN_CHOICES:
         raise DatasetError(

@@ -73,8 +73,7 @@ def save_choice(project_id: str, name: str, description: str = "", choice_id: st
             raise DatasetError(
                 f"There is a choice called {name!r} already.", hint="Change that one, or choose another name."
             )
-        if saved.id not in known and len(known) >= MAX_CHOICES:
-            raise DatasetError(f"A router has at most {MAX_CHOICES:,} choices.", hint="Delete some first.")
+        _require_room(len(known | {saved.id: saved}))
         rows.save_choice(connection, project_id, saved)
     return saved
 
@@ -141,14 +140,15 @@ def import_queries(project_id: str, path: Path, split: str = "", out_of_scope: s
     if split and split not in {name.value for name in SplitName}:
         raise PairError(f"{split!r} is not a split.", hint="Choose train, validation or test.")
     found = files.read_queries(path, out_of_scope)
+    if longest := next((one for one in found if len(one.query) > MAX_TEXT), None):
+        raise DatasetError(
+            f"The query {longest.query[:40]!r}… has {len(longest.query):,} characters; at most {MAX_TEXT:,} are kept.",
+            hint="Shorten it in the file.",
+        )
     new = [NewQuery(one.id, one.query, one.label, one.group, PairSource.IMPORTED, split or one.split) for one in found]
     with database.writing() as connection:
         unknown = rows.missing_labels(connection, project_id, (one.label for one in found))
-        if len(unknown) > MAX_CHOICES:
-            raise DatasetError(
-                f"The file names {len(unknown):,} labels; a router has at most {MAX_CHOICES:,} choices.",
-                hint="Check that the column called label holds labels.",
-            )
+        _require_room(len(rows.choices(connection, project_id)) + len(unknown))
         for label in unknown:
             rows.save_choice(connection, project_id, Choice(label, label.replace("_", " ")))
         num_added = rows.add(connection, project_id, new)
@@ -162,6 +162,8 @@ def import_choices(project_id: str, path: Path) -> int:
     """Add a file's choices, or describe those that are there; how many the file has. Raises DatasetError."""
     found = files.read_choices(path)
     with database.writing() as connection:
+        known = {one.id for one in rows.choices(connection, project_id)}
+        _require_room(len(known | {one.id for one in found}))
         for one in found:
             rows.save_choice(connection, project_id, Choice(one.id, one.name, one.description))
     return len(found)
@@ -184,6 +186,14 @@ def export_bytes(project_id: str, file_format: str, chosen: QueryFilter) -> byte
     writer.writeheader()
     writer.writerows(table)
     return stream.getvalue().encode("utf-8-sig")
+
+
+def _require_room(num_choices: int) -> None:
+    if num_choices > MAX_CHOICES:
+        raise DatasetError(
+            f"That would make {num_choices:,} choices; a router has at most {MAX_CHOICES:,}.",
+            hint="Delete some, or check that the column called label holds labels.",
+        )
 
 
 def _require_known(unknown: list[str]) -> None:

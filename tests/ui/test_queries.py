@@ -36,6 +36,18 @@ def test_a_label_and_a_state_are_changed_in_the_table(project_id: str, open_page
     assert labelled.page(project_id, QueryFilter(), 0)[0][0].version == 2, "one edit is written once"
 
 
+def test_a_choice_named_out_of_scope_is_not_taken_for_none_of_them(project_id: str, open_page: OpenPage) -> None:
+    labelled.save_choice(project_id, "out of scope")
+    app = open_page("review", project=project_id, kind="queries")
+    app.session_state["queries_table_0_0"] = {
+        "edited_rows": {0: {"Choice": "out of scope (out of scope)"}, 1: {"Choice": "out of scope"}},
+        "added_rows": [], "deleted_rows": [],
+    }  # fmt: skip
+    app.run()
+    rows = labelled.page(project_id, QueryFilter(), 0)[0]
+    assert [one.label for one in rows[:2]] == ["out of scope", labelled.OUT_OF_SCOPE]
+
+
 def test_choices_and_queries_are_written_on_the_page(open_page: OpenPage) -> None:
     found = projects.create("Empty").id
     app = open_page("review", project=found, kind="queries", part="choices")

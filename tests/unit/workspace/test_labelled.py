@@ -77,6 +77,20 @@ def test_queries_that_only_test_are_nothing_to_freeze_yet(project_id: str, tmp_p
     assert pipeline.look(project_id).next_step is not pipeline.NextStep.FREEZE
 
 
+def test_no_file_gets_past_the_limits(project_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "many.csv"
+    path.write_text("label\n" + "".join(f"c{number}\n" for number in range(2001)), encoding="utf-8")
+    with pytest.raises(DatasetError, match="2,001 choices; a router has at most 2,000"):
+        labelled.import_choices(project_id, path)
+    path.write_text("query,label\n" + "".join(f"q{number},c{number}\n" for number in range(2001)), encoding="utf-8")
+    with pytest.raises(DatasetError, match="2,001 choices"):
+        labelled.import_queries(project_id, path)
+    path.write_text(f"query,label\n{'x' * 2001},billing\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="2,001 characters; at most 2,000"):
+        labelled.import_queries(project_id, path)
+    assert not labelled.choices(project_id)
+
+
 def test_two_files_that_both_count_from_zero_lose_nothing(project_id: str, tmp_path: Path) -> None:
     for split, text in (("train", "What do I owe?"), ("test", "How much is due?")):
         path = tmp_path / f"{split}.csv"
@@ -118,6 +132,7 @@ def test_frozen_wordings_of_one_seed_stay_together_and_the_base_is_measured(proj
     assert [one.id for one in split.test.corpus] == ["billing", "travel"]
     assert 0 <= view.manifest["base"]["test"]["macro_f1"] <= 1
     assert view.manifest["gain_metric"] == "accuracy"
+    json.dumps(view.manifest, allow_nan=False)  # what is not defined is null, for readers of JSON that know no NaN
 
 
 def test_a_version_needs_two_choices(project_id: str) -> None:
