@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 
 class SplitName(StrEnum):
@@ -101,6 +101,117 @@ class Labelled:
     query: str
     label: str
     group: str
+    reviewed: bool = False
+
+
+Message = dict[str, Any]
+"""A chat message as OpenAI's interface has it: `role`, `content` (a text or None), and where it has them `tool_calls`,
+`tool_call_id` and `name`.
+"""
+Tool = dict[str, Any]
+"""A function a model may call, in OpenAI's form: `{"type": "function", "function": {name, description, parameters}}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation with the answer that a strong model, or a person, gave to it.
+
+    `messages` ends before the answer, `response` is the assistant's message. `tools` are those it could call. `contexts`
+    are the passages that stand in the prompt, `reference` is the true answer, "" where unknown; `model` says who answered.
+    `group` is the document it is about.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    response: Message
+    group: str
+    tools: tuple[Tool, ...] = ()
+    contexts: tuple[str, ...] = ()
+    reference: str = ""
+    model: str = ""
+    reviewed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A request with the function calls that are right for it.
+
+    `calls` holds `{"name", "arguments"}`, and where several values are right for an argument `"accepted"`: argument to the
+    list of them, None among them if it may be left out. () means that no function fits and none may be called. Structured
+    output is the case of one tool, whose parameters are the schema. `group` is the function set.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...]
+    calls: tuple[dict[str, Any], ...]
+    group: str
+    reviewed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """An answer with the score that a strong judge, or people, gave it.
+
+    `score` lies in [`lowest`, `highest`]; `ratings` are the scores of single raters where there were several. `reference`
+    is the true answer, "" where unknown. `group` is the question.
+    """
+
+    id: str
+    query: str
+    response: str
+    score: float
+    group: str
+    reference: str = ""
+    feedback: str = ""
+    lowest: float = 1.0
+    highest: float = 5.0
+    ratings: tuple[float, ...] = ()
+    reviewed: bool = False
+
+
+class Preference(StrEnum):
+    """Which of two answers is better."""
+
+    FIRST = "first"
+    SECOND = "second"
+    TIE = "tie"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two answers to one question, and which a strong judge, or people, preferred.
+
+    `winner` is a `Preference`; `votes` are those of single raters where there were several. `group` is the instruction.
+    """
+
+    id: str
+    query: str
+    first: str
+    second: str
+    winner: str
+    group: str
+    reference: str = ""
+    feedback: str = ""
+    votes: tuple[str, ...] = ()
+    reviewed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SqlQuestion:
+    """A question with the query that answers it.
+
+    `schema` holds the CREATE TABLE statements it is asked over. `database` is the SQLAlchemy URL of a database that can
+    run it, or "" where there is none and queries can only be parsed and compared as text. `group` is the database's name.
+    """
+
+    id: str
+    question: str
+    schema: str
+    sql: str
+    group: str
+    database: str = ""
+    difficulty: str = ""
     reviewed: bool = False
 
 

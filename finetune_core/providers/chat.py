@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from finetune_core.errors import ProviderError
 
-Message = Mapping[str, str]
-"""`{"role": "system" | "user" | "assistant", "content": text}`."""
+Message = Mapping[str, Any]
+"""A message as OpenAI's interface has it; `{"role": "system" | "user" | "assistant" | "tool", "content": text}` at least."""
+
+Tool = Mapping[str, Any]
+"""A function the model may call: `{"type": "function", "function": {"name", "description", "parameters"}}`."""
 
 Checkpoint = Callable[[], None]
 """Called while waiting; raises to give the wait up. Must be safe to call from any thread."""
@@ -18,12 +21,31 @@ CHARS_PER_TOKEN = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A function call as the model wrote it: `arguments` should be a JSON object, and may be anything."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """What a chat answered. Tokens are those the service counted, or an estimate where it reports none."""
+    """What a chat answered, and the functions it wants called. Tokens are those the service counted, else an estimate."""
 
     text: str
     input_tokens: int
     output_tokens: int
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a chat, answered for a measurement: at temperature 0, with a fixed seed."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    max_tokens: int = 512
 
 
 class Chat(Protocol):
@@ -38,7 +60,8 @@ class Chat(Protocol):
         self,
         messages: Sequence[Message],
         *,
-        schema: dict[str, Any] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Tool] = (),
         max_tokens: int = 512,
         seed: int = 0,
         temperature: float = 0.7,
@@ -46,11 +69,22 @@ class Chat(Protocol):
     ) -> Reply:
         """The answer to `messages`, of at most `max_tokens` tokens; valid against `schema` where the model can be held to it.
 
-        Raises ProviderError: a RequestRefusedError where this one request is at fault, any other where the service is.
+        With `tools` the model may call some of them instead of, or beside, saying something. Raises ProviderError: a
+        RequestRefusedError where this one request is at fault, any other where the service is.
         """
 
     def close(self) -> None:
         """Give back memory and connections; the chat cannot be used afterwards."""
+
+
+@runtime_checkable
+class BatchChat(Chat, Protocol):
+    """A chat that answers many requests fastest when it has them all at once, and alike in whatever company."""
+
+    def complete_batch(
+        self, requests: Sequence[Request], on_reply: Callable[[int, Reply], None], checkpoint: Checkpoint
+    ) -> None:
+        """Answer all of `requests`; `on_reply` gets the position and the reply of each as soon as it is there."""
 
 
 class RequestRefusedError(ProviderError):

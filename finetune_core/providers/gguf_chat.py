@@ -3,12 +3,12 @@
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ProviderError
-from finetune_core.providers.chat import Checkpoint, Message, Reply, RequestRefusedError
+from finetune_core.providers.chat import Call, Checkpoint, Message, Reply, RequestRefusedError, Tool
 
 MAGIC = b"GGUF"
 QUIET = -1
@@ -61,7 +61,8 @@ class LocalGgufChat:
         self,
         messages: Sequence[Message],
         *,
-        schema: dict[str, Any] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Tool] = (),
         max_tokens: int = 512,
         seed: int = 0,
         temperature: float = 0.7,
@@ -77,6 +78,8 @@ class LocalGgufChat:
         }
         if schema is not None:
             request["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+        if tools:
+            request["tools"] = [dict(tool) for tool in tools]
         with self._slots:
             if checkpoint is not None:
                 checkpoint()
@@ -93,8 +96,10 @@ class LocalGgufChat:
                 hint=f"Make chunks shorter: prompt and answer have {self._context_tokens} tokens together.",
             )
         usage = answer["usage"]
-        text = answer["choices"][0]["message"]["content"] or ""
-        return Reply(text, usage["prompt_tokens"], usage["completion_tokens"])
+        message = answer["choices"][0]["message"]
+        wanted = [call["function"] for call in message.get("tool_calls") or ()]
+        calls = tuple(Call(call["name"], call["arguments"]) for call in wanted)
+        return Reply(message.get("content") or "", usage["prompt_tokens"], usage["completion_tokens"], calls)
 
     def close(self) -> None:
         """Free the model's memory."""

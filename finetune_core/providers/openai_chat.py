@@ -1,13 +1,22 @@
 """Any OpenAI-compatible endpoint: base URL, model and key; bounded retries, and the vendor's own words when it fails."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from finetune_core.errors import ProviderError
 from finetune_core.providers import openai_calls, retries
-from finetune_core.providers.chat import Checkpoint, Message, Reply, RequestRefusedError, estimated_tokens, redacted
+from finetune_core.providers.chat import (
+    Call,
+    Checkpoint,
+    Message,
+    Reply,
+    RequestRefusedError,
+    Tool,
+    estimated_tokens,
+    redacted,
+)
 
 if TYPE_CHECKING:
     import openai
@@ -79,7 +88,8 @@ class OpenAIChat:
         self,
         messages: Sequence[Message],
         *,
-        schema: dict[str, Any] | None = None,
+        schema: Mapping[str, Any] | None = None,
+        tools: Sequence[Tool] = (),
         max_tokens: int = 512,
         seed: int = 0,
         temperature: float = 0.7,
@@ -92,6 +102,8 @@ class OpenAIChat:
         while True:
             dialect = self._dialect
             fields = _optional_fields(dialect, schema, max_tokens, seed, temperature)
+            if tools:
+                fields["tools"] = tools
             try:
                 answer = call(self._client.chat.completions.create, model=self._model, messages=messages, **fields)
                 return self._reply(answer, messages)
@@ -120,12 +132,14 @@ class OpenAIChat:
             said = choices[0].message.refusal or "filtered"
             raise RequestRefusedError(f"{self.name} would not answer: {said}.", hint="Leave this chunk out.")
         text = choices[0].message.content or ""
+        wanted = [call.function for call in choices[0].message.tool_calls or () if call.type == "function"]
         usage = answer.usage
-        asked = sum(estimated_tokens(message["content"]) for message in messages)
+        asked = sum(estimated_tokens(str(message.get("content") or "")) for message in messages)
         return Reply(
             text,
             input_tokens=usage.prompt_tokens if usage else asked,
             output_tokens=usage.completion_tokens if usage else estimated_tokens(text),
+            calls=tuple(Call(call.name, call.arguments) for call in wanted),
         )
 
     def _explained(self, error: "openai.OpenAIError | ValueError") -> ProviderError:
@@ -142,7 +156,7 @@ def open_chat(base_url: str, model: str, key_variable: str = "", **options: Any)
 
 
 def _optional_fields(
-    dialect: Dialect, schema: dict[str, Any] | None, max_tokens: int, seed: int, temperature: float
+    dialect: Dialect, schema: Mapping[str, Any] | None, max_tokens: int, seed: int, temperature: float
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {dialect.limit: max_tokens}
     if dialect.temperature:

@@ -86,7 +86,7 @@ def test_no_query_is_paid_for_twice_and_no_more_are_asked_than_allowed(run: Reco
         first = evaluate_routing(router, TEST, run)
         assert len(vendor.requests) == 3
         kept = next(run.workdir.glob("routes-*.jsonl"))
-        kept.write_text(kept.read_text(encoding="utf-8") + '{"query": "cut o', encoding="utf-8")
+        kept.write_text(kept.read_text(encoding="utf-8") + '{"key": "cut o', encoding="utf-8")
         again = evaluate_routing(router, TEST, run)
         assert len(vendor.requests) == 3
     np.testing.assert_equal(again.columns["predicted"], first.columns["predicted"])

@@ -1,0 +1,155 @@
+"""Many questions to one chat, so that a restart asks, and pays for, none twice."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from finetune_core.providers.chat import BatchChat, Call, Chat, Reply, Request, RequestRefusedError
+from finetune_core.recipe import Prices
+from finetune_core.records import content_id
+
+_TICK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came back for one request; `failure` says why nothing did, "" otherwise. `seconds` is the wait for it."""
+
+    text: str = ""
+    calls: tuple[Call, ...] = ()
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    failure: str = ""
+
+
+class Progress(Protocol):
+    """The part of a run that asking needs."""
+
+    def progress(self, fraction: float, message: str = "") -> None: ...
+    def checkpoint(self) -> None: ...
+
+
+def ask_all(chat: Chat, requests: Sequence[Request], run: Progress, kept: Path | None = None) -> list[Answered]:
+    """The answers in the order of the requests, each at temperature 0.
+
+    Answers are written to the file `kept` as they come and read from there after a restart, known by what was asked; with
+    None nothing is written, as for what a person typed. A request that the model refuses is answered with a `failure`.
+    Raises the ProviderError of a service that fails; what was answered until then is kept.
+    """
+    keys = [_key(request) for request in requests]
+    known = _read(kept) if kept else {}
+    waiting = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
+    log = _Log(kept, known, len(set(keys)), run, chat.name)
+    if waiting and isinstance(chat, BatchChat):
+        _ask_batch(chat, waiting, log)
+    elif waiting:
+        _ask_threads(chat, waiting, log)
+    return [known[key] for key in keys]
+
+
+def cost_facts(answers: Sequence[Answered], prices: Prices | None = None) -> dict[str, Any]:
+    """What the answers took: `num_asked`, tokens, `cost_usd` (None if unknown), median `latency_ms`, `num_refused`."""
+    asked = sum(answer.input_tokens for answer in answers)
+    said = sum(answer.output_tokens for answer in answers)
+    cost_usd = prices.cost_usd(asked, said) if prices else None
+    return {
+        "num_asked": len(answers),
+        "num_refused": sum(bool(answer.failure) for answer in answers),
+        "input_tokens": asked,
+        "output_tokens": said,
+        "cost_usd": cost_usd,
+        "cost_usd_per_query": None if cost_usd is None or not answers else cost_usd / len(answers),
+        "latency_ms": 1000 * float(np.median([answer.seconds for answer in answers])) if answers else None,
+    }
+
+
+class _Log:
+    """Takes answers as they come: into memory, into the file, and into what is shown."""
+
+    def __init__(self, kept: Path | None, known: dict[str, Answered], total: int, run: Progress, name: str) -> None:
+        self._kept, self._known, self._total, self.run, self._name = kept, known, total, run, name
+
+    def take(self, key: str, answer: Answered) -> None:
+        self._known[key] = answer
+        if self._kept:
+            with self._kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"key": key, **asdict(answer)}, ensure_ascii=False) + "\n")
+
+    def show(self) -> None:
+        num = len(self._known)
+        self.run.progress(min(1.0, num / self._total), f"{self._name}: {num:,} of {self._total:,} answered")
+
+
+def _ask_batch(chat: BatchChat, waiting: Mapping[str, Request], log: _Log) -> None:
+    keys = list(waiting)
+    marked = time.perf_counter()
+
+    def take(position: int, reply: Reply) -> None:
+        nonlocal marked
+        now = time.perf_counter()
+        log.take(keys[position], _answered(reply, now - marked))
+        marked = now
+        log.show()
+
+    chat.complete_batch([waiting[key] for key in keys], take, log.run.checkpoint)
+
+
+def _ask_threads(chat: Chat, waiting: Mapping[str, Request], log: _Log) -> None:
+    pool = ThreadPoolExecutor(chat.num_parallel)
+    asked = {pool.submit(_ask, chat, request): key for key, request in waiting.items()}
+    pending: set[Future[Answered]] = set(asked)
+    try:
+        while pending:
+            done, pending = wait(pending, timeout=_TICK_S, return_when="FIRST_COMPLETED")
+            for future in [one for one in done if one.exception() is None]:
+                log.take(asked[future], future.result())
+            for future in done:  # raises where one failed, once the others are written down
+                future.result()
+            log.show()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for future in pending:  # those that were under way: they were paid for
+            if not future.cancelled() and future.exception() is None:
+                log.take(asked[future], future.result())
+
+
+def _ask(chat: Chat, request: Request) -> Answered:
+    started = time.perf_counter()
+    try:
+        reply = chat.complete(
+            request.messages,
+            schema=request.schema,
+            tools=request.tools,
+            max_tokens=request.max_tokens,
+            temperature=0.0,
+        )
+    except RequestRefusedError as error:
+        return Answered(failure=error.message)
+    return _answered(reply, time.perf_counter() - started)
+
+
+def _answered(reply: Reply, seconds: float) -> Answered:
+    return Answered(reply.text, reply.calls, reply.input_tokens, reply.output_tokens, seconds)
+
+
+def _key(request: Request) -> str:
+    return content_id("request", json.dumps(asdict(request), sort_keys=True, default=str))
+
+
+def _read(kept: Path) -> dict[str, Answered]:
+    found: dict[str, Answered] = {}
+    for line in kept.read_text(encoding="utf-8").splitlines() if kept.is_file() else ():
+        try:
+            values = json.loads(line)
+            answer = Answered(**{name: value for name, value in values.items() if name != "key"})
+        except (ValueError, TypeError):  # the last line of a process that was killed while writing
+            continue
+        found[values["key"]] = replace(answer, calls=tuple(Call(**call) for call in values["calls"]))
+    return found
