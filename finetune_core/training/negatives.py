@@ -21,6 +21,8 @@ from finetune_core.recipe import Run
 from finetune_core.records import Part, QueryPassages
 
 NUM_CANDIDATES = 50
+CANDIDATES_FILE = "candidates.safetensors"
+"""In a run's folder: what was mined for it, or what an earlier search with the same settings left there for it."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,13 @@ class Candidates:
 
     `positions` (Q, K) are positions in the corpus, best first, -1 where there are fewer than K; `scores` (Q, K) their
     cosine similarities; `right_scores` (Q,) that of the lowest-scored right passage, NaN without one. Q is the number
-    of training questions, in the order of the examples.
+    of training questions, in the order of the examples. `embedder` is the fingerprint of the model that searched.
     """
 
     positions: NDArray[np.int32]
     scores: NDArray[np.float32]
     right_scores: NDArray[np.float32]
+    embedder: str = ""
 
     def kept(self, margin: float) -> NDArray[np.bool_]:
         """Which candidates (Q, K) lie far enough below the right passage."""
@@ -60,16 +63,17 @@ class Candidates:
         temporary = path.with_suffix(".part")
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {"positions": self.positions, "scores": self.scores, "right_scores": self.right_scores}
-        save_file(tensors, temporary)
+        save_file(tensors, temporary, {"embedder": self.embedder})
         temporary.rename(path)
 
     @classmethod
     def load(cls, path: Path) -> "Candidates":
         """Read what `save` wrote."""
-        from safetensors.numpy import load_file
+        from safetensors import safe_open
 
-        tensors = load_file(path)
-        return cls(tensors["positions"], tensors["scores"], tensors["right_scores"])
+        with safe_open(path, "numpy") as file:
+            tensors = [file.get_tensor(name) for name in ("positions", "scores", "right_scores")]
+            return cls(*tensors, (file.metadata() or {}).get("embedder", ""))
 
 
 def mine(
@@ -96,20 +100,19 @@ def mine(
         num_found = min(int(free.sum()), num_candidates)
         positions_QK[row, :num_found] = positions[free][:num_found]
         scores_QK[row, :num_found] = scores[free][:num_found]
-    return Candidates(positions_QK, scores_QK, right_scores_Q)
+    return Candidates(positions_QK, scores_QK, right_scores_Q, embedder.fingerprint)
 
 
 def chosen_once(
     part: Part[QueryPassages], open_embedder: Callable[[], Embedder], num_wanted: int, margin: float, run: Run
 ) -> dict[str, list[str]]:
-    """Example id to ids of `num_wanted` hard negatives, mined once for a run and kept in its folder.
+    """Example id to ids of `num_wanted` hard negatives, chosen once for a run and kept in its folder.
 
     Raises TrainingError if the margin leaves fewer than 2 questions with so many.
     """
     path = run.workdir / "negatives.json"
     if not path.is_file():
-        run.progress(0.0, "Mining hard negatives")
-        found = mine(part, open_embedder(), run.checkpoint).chosen(part, num_wanted, margin)
+        found = _candidates_once(part, open_embedder(), run).chosen(part, num_wanted, margin)
         partial = path.with_suffix(".part")
         partial.write_text(json.dumps(found), encoding="utf-8")
         partial.rename(path)
@@ -120,6 +123,19 @@ def chosen_once(
             hint="Choose a smaller margin or fewer hard negatives.",
         )
     return mined
+
+
+def _candidates_once(part: Part[QueryPassages], embedder: Embedder, run: Run) -> Candidates:
+    """Those that lie in the run's folder, if the same model searched for as many questions; else mined and put there."""
+    path = run.workdir / CANDIDATES_FILE
+    if path.is_file():
+        known = Candidates.load(path)
+        if known.embedder == embedder.fingerprint and len(known.positions) == len(part):
+            return known
+    run.progress(0.0, "Mining hard negatives")
+    found = mine(part, embedder, run.checkpoint)
+    found.save(path)
+    return found
 
 
 def barred_positions(part: Part[QueryPassages], checkpoint: Callable[[], None]) -> list[set[int]]:

@@ -2,6 +2,7 @@
 
 import shutil
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -43,17 +44,47 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     split = datasets.load_split(run.project_id, params.dataset_id)
     recipe.check(split.train)
     run.say(f"Training {recipe.title} on {len(split.train):,} questions")
+    _lend_candidates(run, params, config)
     try:
         model = recipe.train(split, config, run)
     except JobCancelled:
         shutil.rmtree(run.workdir, ignore_errors=True)
         raise
     _note_speed(config, getattr(model, "facts", {}))
+    _keep_candidates(run, params, config)
     result = _publish(run, params, recipe, config, split, model)
     if not run.was_stopped:
         run.remember(finished=result)
         shutil.rmtree(run.workdir, ignore_errors=True)  # checkpoints are several times the size of the model
     return result
+
+
+def _lend_candidates(run: JobRun, params: Params, config: BaseModel) -> None:
+    """Give the run what mining found on this version with the settings it would mine with itself."""
+    lent, found = _candidates(run, params, config)
+    if found is not None and found.is_file() and not lent.exists():
+        partial = lent.with_suffix(".lent")
+        shutil.copyfile(found, partial)
+        partial.rename(lent)
+        run.say("Hard negatives were mined before with these settings; the search is not repeated")
+
+
+def _keep_candidates(run: JobRun, params: Params, config: BaseModel) -> None:
+    """Leave what this run mined to the next one, and to whoever looks at the margin on the Train page."""
+    mined, place = _candidates(run, params, config)
+    if place is not None and mined.is_file() and not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        mined.rename(place)
+
+
+def _candidates(run: JobRun, params: Params, config: BaseModel) -> tuple[Path, Path | None]:
+    """Where candidates for hard negatives lie in the run's folder, and in the project; None if the recipe never mines."""
+    from finetune_core.storage import mined
+    from finetune_core.training.negatives import CANDIDATES_FILE
+
+    mined_with = getattr(config, "mined_with", None)
+    place = mined.path(run.project_id, params.dataset_id, *mined_with) if mined_with else None
+    return run.workdir / CANDIDATES_FILE, place
 
 
 def _publish(

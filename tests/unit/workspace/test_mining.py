@@ -1,18 +1,25 @@
 """Hard negatives before a run: counts, a sample, and what looks mislabelled, for both recipes that mine."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from finetune_core.jobs import queue
+from finetune_core.jobs.executors import train
+from finetune_core.jobs.run import JobRun
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.providers.bundled import is_bundled_installed
+from finetune_core.recipes import _embedders
 from finetune_core.records import Corpus, Passage
 from finetune_core.storage import database
 from finetune_core.storage import pairs as rows
 from finetune_core.storage.pairs import NewPair, PairFilter, PairSource, PairState
-from finetune_core.workspace import jobs, mining, pairs, projects
-from tests.training_fixtures import add_dataset, tiny_split
+from finetune_core.training import negatives
+from finetune_core.workspace import jobs, mining, pairs, projects, runs
+from tests.training_fixtures import RecordedRun, add_dataset, tiny_split
 
 SETTINGS = {"embedding": {"max_tokens": 32}, "cross_encoder": {"retriever_max_tokens": 32}}
 
@@ -108,3 +115,45 @@ def test_a_wrong_passage_that_nearly_repeats_the_right_one_is_suspicious(project
     assert one.wrong[0].text == twin
     assert one.wrong[0].score < one.right.score
     assert one.alike >= mining.ALIKE
+
+
+@pytest.mark.parametrize("recipe", SETTINGS)
+def test_a_training_takes_what_was_mined_before_with_its_settings(
+    project: str, recipe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = []
+    mine_anew = negatives.mine
+
+    def noted(part, embedder, checkpoint):
+        searched.append(embedder.fingerprint)
+        return mine_anew(part, embedder, checkpoint)
+
+    monkeypatch.setattr(negatives, "mine", noted)
+    dataset = mined_dataset(project, recipe)
+    assert len(searched) == 1
+    split = tiny_split()
+    for margin, max_tokens, num_searches in ((0.0, 32, 1), (0.05, 32, 1), (0.0, 24, 2), (0.05, 24, 2)):
+        limit = "max_tokens" if recipe == "embedding" else "retriever_max_tokens"
+        config = runs.checked_config(project, recipe, {limit: max_tokens, "hard_negatives": 1, "margin": margin})
+        params = train.Params(dataset_id=dataset, recipe=recipe, config=config.model_dump(mode="json"))
+        held = queue.Claim(f"run-{margin}-{max_tokens}", project, "train", params.model_dump(), 1)
+        run = JobRun(held)
+        monkeypatch.setattr(run, "progress", lambda *_: None)
+        monkeypatch.setattr(run, "checkpoint", lambda: None)
+        train._lend_candidates(run, params, config)
+        embedder = _embedders.open_embedder("bundled/all-MiniLM-L6-v2", run, max_tokens)
+        assert negatives.chosen_once(split.train, lambda e=embedder: e, 1, margin, run)
+        train._keep_candidates(run, params, config)
+        assert len(searched) == num_searches
+    assert mining.counts(project, dataset, recipe, {limit: 24}) is not None
+
+
+def test_what_another_model_mined_is_not_taken_for_its_own(project: str, tmp_path: Path) -> None:
+    run, part = RecordedRun(tmp_path), tiny_split().train
+    embedder = _embedders.open_embedder("bundled/all-MiniLM-L6-v2", run, 32)
+    strange = negatives.Candidates(*(np.zeros(shape, kind) for shape, kind in
+                                     (((24, 1), np.int32), ((24, 1), np.float32), (24, np.float32))), "strange")  # fmt: skip
+    strange.save(run.workdir / negatives.CANDIDATES_FILE)
+    negatives.chosen_once(part, lambda: embedder, 1, 0.0, run)
+    kept = negatives.Candidates.load(run.workdir / negatives.CANDIDATES_FILE)
+    assert (kept.embedder, kept.positions.shape) == (embedder.fingerprint, (24, 50))
