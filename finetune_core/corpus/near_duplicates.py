@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 THRESHOLD = 0.85
 NUM_PERMUTATIONS = 128
 SHINGLE_WORDS = 3
+MOST_ALIKE = 50
+"""A text that repeats so many earlier ones is not itself compared with later ones, which repeat those as well."""
 
 _WORD = re.compile(r"\w+")
 
@@ -25,11 +27,12 @@ def find_near_duplicates(
 ) -> list[tuple[int, int, float]]:
     """All pairs (i, j, estimated Jaccard) with i < j that reach `threshold` (0 to 1), in order of j, then i.
 
-    Equal texts count as well (1.0); texts without a word match nothing. A text that occurs n times gives n(n-1)/2 pairs:
-    use `find_originals` where one original for each text is enough. `checkpoint` is called after every text.
+    Equal texts count as well (1.0); texts without a word match nothing. Of texts that all say the same, only the first
+    `MOST_ALIKE` are told of as earlier ones, so that time and memory grow with the number of texts and not with its
+    square. Use `find_originals` where one original for each text is enough. `checkpoint` is called after every text.
     """
     found: list[tuple[int, int, float]] = []
-    for j, matches in _matches(texts, threshold, checkpoint, keep_all=True):
+    for j, matches in _matches(texts, threshold, checkpoint, most_alike=MOST_ALIKE):
         found += [(i, j, jaccard) for i, jaccard in sorted(matches)]
     return found
 
@@ -40,7 +43,7 @@ def find_originals(
     """For each text that nearly repeats an earlier one: (the earlier one that is no repetition itself, Jaccard)."""
     return {
         j: max(matches, key=lambda match: (match[1], -match[0]))
-        for j, matches in _matches(texts, threshold, checkpoint, keep_all=False)
+        for j, matches in _matches(texts, threshold, checkpoint, most_alike=1)
         if matches
     }
 
@@ -50,12 +53,13 @@ def find_alike(
     positions: Collection[int],
     threshold: float = THRESHOLD,
     *,
+    most: int | None = None,
     checkpoint: Callable[[], None] | None = None,
 ) -> dict[int, set[int]]:
     """For each of `positions`: where the texts stand that nearly repeat the text there, {} in all for no positions.
 
-    The same as `find_near_duplicates` for these positions, but memory grows with their number and not with that of the
-    texts. `checkpoint` is called after every text.
+    Memory grows with the number of positions and not with that of the texts. With `most` (>= 1), only the first so many for
+    each position: then time, too, is bounded where all texts say the same. `checkpoint` is called after every text.
     """
     found: dict[int, set[int]] = {position: set() for position in sorted(set(positions))}
     if not found:
@@ -71,9 +75,12 @@ def find_alike(
             checkpoint()
         if sketch is None:
             continue
-        for i in index.query(sketch):
-            if int(i) != j and float(sketch.jaccard(sketches[int(i)])) >= threshold:
-                found[int(i)].add(j)
+        for i in map(int, index.query(sketch)):
+            if i == j or float(sketch.jaccard(sketches[i])) < threshold:
+                continue
+            found[i].add(j)
+            if most is not None and len(found[i]) >= most:
+                index.remove(i)
     return found
 
 
@@ -88,9 +95,9 @@ def shingles(text: str) -> set[bytes]:
 
 
 def _matches(
-    texts: Sequence[str], threshold: float, checkpoint: Callable[[], None] | None, *, keep_all: bool
+    texts: Sequence[str], threshold: float, checkpoint: Callable[[], None] | None, *, most_alike: int
 ) -> Iterator[tuple[int, list[tuple[int, float]]]]:
-    """Each position with the earlier ones it resembles; unless `keep_all`, only texts that resemble none are kept."""
+    """Each position with the earlier ones it resembles, of those that resembled fewer than `most_alike` themselves."""
     index = _index(threshold)
     sketches: dict[int, MinHash] = {}
     for j, sketch in _sketches(texts):
@@ -101,7 +108,7 @@ def _matches(
             continue
         scored = ((int(i), float(sketch.jaccard(sketches[int(i)]))) for i in index.query(sketch))
         matches = [(i, jaccard) for i, jaccard in scored if jaccard >= threshold]
-        if keep_all or not matches:
+        if len(matches) < most_alike:
             sketches[j] = sketch
             index.insert(j, sketch, check_duplication=False)
         yield j, matches

@@ -6,15 +6,15 @@ resemblance and containment of documents, 1997).
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from finetune_core.corpus.near_duplicates import THRESHOLD, find_near_duplicates
-from finetune_core.records import Corpus, Part, QueryPassages, SplitName
+from finetune_core.corpus.near_duplicates import THRESHOLD, find_alike, find_near_duplicates
+from finetune_core.records import Part, QueryPassages, SplitName
 from finetune_core.wording import counted
 
-MAX_COMPARED = 50_000
+MAX_COMPARED = 200_000
 """Corpora larger than this are not searched for near-duplicate passages; the report says so."""
 
 MAX_LISTED = 50
@@ -183,19 +183,16 @@ def _ambiguous(test: Part[QueryPassages], checkpoint: Callable[[], None] | None)
     """Test questions one of whose right passages has a near-duplicate that is not right for them."""
     if len(test.corpus) > MAX_COMPARED:
         return []
-    twins = _twins(test.corpus, checkpoint)
+    ids = [passage.id for passage in test.corpus]
+    asked = {test.corpus.positions[key] for one in test.examples for key in one.relevant if key in test.corpus.positions}
+    texts = [passage.full_text for passage in test.corpus]
+    enough = 1 + max((len(one.relevant) for one in test.examples), default=0)  # one of so many is not right
+    alike = find_alike(texts, asked, THRESHOLD, most=enough, checkpoint=checkpoint)
+    twins = {ids[place]: sorted(found) for place, found in alike.items()}
     found = []
     for example in test.examples:
-        wrong = [(key, twin) for key in example.relevant for twin in twins.get(key, ()) if twin not in example.relevant]
+        places = ((key, place) for key in example.relevant for place in twins.get(key, ()))
+        wrong = next(((key, ids[place]) for key, place in places if ids[place] not in example.relevant), None)
         if wrong:
-            found.append({"id": example.id, "question": example.query, "passage": wrong[0][0], "twin": wrong[0][1]})
+            found.append({"id": example.id, "question": example.query, "passage": wrong[0], "twin": wrong[1]})
     return found
-
-
-def _twins(corpus: Corpus, checkpoint: Callable[[], None] | None) -> dict[str, list[str]]:
-    ids: Sequence[str] = [passage.id for passage in corpus]
-    twins: dict[str, list[str]] = defaultdict(list)
-    for i, j, _ in find_near_duplicates([passage.full_text for passage in corpus], THRESHOLD, checkpoint=checkpoint):
-        twins[ids[i]].append(ids[j])
-        twins[ids[j]].append(ids[i])
-    return twins

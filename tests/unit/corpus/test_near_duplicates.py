@@ -6,7 +6,13 @@ from itertools import combinations
 
 import pytest
 
-from finetune_core.corpus.near_duplicates import find_alike, find_near_duplicates, find_originals, shingles
+from finetune_core.corpus.near_duplicates import (
+    MOST_ALIKE,
+    find_alike,
+    find_near_duplicates,
+    find_originals,
+    shingles,
+)
 
 
 def texts(num: int, words_each: int = 120) -> list[str]:
@@ -53,6 +59,16 @@ def test_those_alike_to_some_texts_are_the_pairs_of_all_texts() -> None:
         one: {j for i, j in pairs if i == one} | {i for i, j in pairs if j == one} for one in wanted
     }
     assert find_alike(corpus, []) == {}
+
+
+def test_work_grows_with_the_texts_and_not_their_square_where_all_say_the_same() -> None:
+    base = texts(1)[0]
+    alike = [f"{base} number{n}" for n in range(400)]
+    pairs = find_near_duplicates(alike)
+    assert len(pairs) <= MOST_ALIKE * len(alike)
+    earlier = {j: [i for i, later, _ in pairs if later == j] for j in range(len(alike))}
+    assert all(len(found) == min(j, MOST_ALIKE) for j, found in earlier.items()), "each is told of with the first ones"
+    assert find_alike(alike, [7, 300], most=3) == {7: {0, 1, 2}, 300: {0, 1, 2}}
 
 
 def test_memory_grows_with_the_texts_asked_about_and_not_with_all() -> None:

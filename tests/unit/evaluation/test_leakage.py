@@ -96,3 +96,19 @@ def test_a_right_hit_on_a_twin_would_count_as_a_miss() -> None:
     assert (report.ambiguous[0]["passage"], report.ambiguous[0]["twin"]) == ("a", "a2")
     both = QueryPassages("1", "When does it open?", {"a": 1, "a2": 1}, "d1")
     assert leakage_report(parts([], [], [both])).num_ambiguous == 0
+
+
+def test_a_passage_that_stands_in_many_copies_is_ambiguous_until_all_of_them_are_right() -> None:
+    copies = tuple(Passage(f"copy{n}", f"{LONG} copy", f"d{n}") for n in range(30))
+    searched = Corpus(copies)
+
+    def ambiguous(*right: str) -> list[dict]:
+        test = QueryPassages("1", "When does it open?", dict.fromkeys(right, 1), "d0")
+        given = zip(SplitName, ((), (), (test,)), strict=True)
+        return leakage_report({name: Part(name, examples, searched) for name, examples in given}).ambiguous
+
+    assert [(one["passage"], one["twin"]) for one in ambiguous("copy3")] == [("copy3", "copy0")]
+    assert [(one["passage"], one["twin"]) for one in ambiguous(*(f"copy{n}" for n in range(29)))] == [
+        ("copy0", "copy29")
+    ]
+    assert ambiguous(*(f"copy{n}" for n in range(30))) == []
