@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Column, Connection, delete, func, insert, select
 
 from finetune_core.storage.database import now
-from finetune_core.storage.tables import generation, pair, prompt, spend
+from finetune_core.storage.tables import generation, prompt, spend
 
 
 class GenerationState(StrEnum):
-    """What became of one question asked of a generator. Only `failed` ones are ever asked again: they cost nothing."""
+    """What became of one example asked of a generator. Only `failed` ones are ever asked again: they cost nothing."""
 
     WRITTEN = "written"
     UNUSABLE = "unusable"
@@ -21,12 +21,12 @@ class GenerationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One numbered question of a chunk: the pair it became, or the reason why it became none."""
+    """One numbered example about a subject: the row it became, or the reason why it became none."""
 
-    chunk_id: str
+    subject_id: str
     number: int
     state: GenerationState
-    pair_id: str | None = None
+    example_id: str | None = None
     reason: str = ""
 
 
@@ -54,43 +54,44 @@ class ProviderSpend:
 
 
 def numbers_asked(connection: Connection, project_id: str, generator: str) -> dict[str, set[int]]:
-    """Chunk id to the numbers that were answered already, usable or not; failed ones are left out."""
-    query = select(generation.c.chunk_id, generation.c.number).where(
+    """Subject id to the numbers that were answered already, usable or not; failed ones are left out."""
+    query = select(generation.c.subject_id, generation.c.number).where(
         generation.c.project_id == project_id,
         generation.c.generator == generator,
         generation.c.state != GenerationState.FAILED,
     )
     found: dict[str, set[int]] = defaultdict(set)
-    for chunk_id, number in connection.execute(query):
-        found[chunk_id].add(number)
+    for subject_id, number in connection.execute(query):
+        found[subject_id].add(number)
     return dict(found)
 
 
-def questions_written(connection: Connection, project_id: str, generator: str, chunk_id: str) -> list[str]:
-    """The questions the generator wrote about a chunk before, in order of number, as they stand now."""
-    query = (
-        select(pair.c.question)
-        .join(generation, (generation.c.pair_id == pair.c.id) & (generation.c.project_id == pair.c.project_id))
-        .where(pair.c.project_id == project_id, generation.c.generator == generator, generation.c.chunk_id == chunk_id)
-        .order_by(generation.c.number)
-    )
-    return list(connection.scalars(query))
+def written_before(
+    connection: Connection, project_id: str, generator: str, subject_id: str, text: Column[str]
+) -> list[str]:
+    """The examples the generator wrote about a subject before, in order of number, as they stand now in the column `text`."""
+    rows = text.table.c
+    here = (generation.c.example_id == rows.id) & (generation.c.project_id == rows.project_id)
+    asked = (generation.c.generator == generator, generation.c.subject_id == subject_id)
+    query = select(text).join(generation, here).where(rows.project_id == project_id, *asked)
+    return list(connection.scalars(query.order_by(generation.c.number)))
 
 
-def record(connection: Connection, project_id: str, generator: str, asked: Sequence[Asked]) -> None:
-    """Keep what became of questions; an earlier failure of the same number is replaced."""
+def record(connection: Connection, project_id: str, generator: str, kind: str, asked: Sequence[Asked]) -> None:
+    """Keep what became of examples of a kind; an earlier failure of the same number is replaced."""
     for one in asked:
         key = (generation.c.project_id == project_id, generation.c.generator == generator)
-        own = (generation.c.chunk_id == one.chunk_id, generation.c.number == one.number)
+        own = (generation.c.subject_id == one.subject_id, generation.c.number == one.number)
         connection.execute(delete(generation).where(*key, *own, generation.c.state == GenerationState.FAILED))
     rows = [
         {
             "project_id": project_id,
             "generator": generator,
-            "chunk_id": one.chunk_id,
+            "subject_id": one.subject_id,
             "number": one.number,
+            "record": kind,
             "state": one.state.value,
-            "pair_id": one.pair_id,
+            "example_id": one.example_id,
             "reason": one.reason,
             "created_at": now(),
         }
@@ -136,9 +137,10 @@ def spent_by_provider(connection: Connection) -> list[ProviderSpend]:
     ]
 
 
-def counts(connection: Connection, project_id: str) -> dict[GenerationState, int]:
-    """How many questions of the project ended in each state; states without any are 0."""
-    query = select(generation.c.state, func.count()).where(generation.c.project_id == project_id)
+def counts(connection: Connection, project_id: str, kind: str) -> dict[GenerationState, int]:
+    """How many examples of that kind ended in each state; states without any are 0."""
+    mine = (generation.c.project_id == project_id, generation.c.record == kind)
+    query = select(generation.c.state, func.count()).where(*mine)
     found = {row[0]: row[1] for row in connection.execute(query.group_by(generation.c.state))}
     return {state: found.get(state.value, 0) for state in GenerationState}
 

@@ -129,6 +129,12 @@ def get(connection: Connection, project_id: str, pair_id: str) -> Pair | None:
     return _first(connection, select(*PAIR_COLUMNS).where(pair.c.project_id == project_id, pair.c.id == pair_id))
 
 
+def by_seq(connection: Connection, seqs: Sequence[int]) -> list[Pair]:
+    """The pairs of those numbers, in order of creation."""
+    rows = connection.execute(select(*PAIR_COLUMNS).where(pair.c.seq.in_(seqs)).order_by(pair.c.seq)).mappings()
+    return [_pair(row) for row in rows]
+
+
 def following(
     connection: Connection, project_id: str, chosen: PairFilter, after_seq: int = 0, num: int = 1
 ) -> list[Pair]:

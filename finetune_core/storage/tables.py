@@ -142,6 +142,9 @@ choice = Table(  # what a router chooses among
     Column("id", String(200), nullable=False),  # the label that queries carry
     Column("name", Text, nullable=False),
     Column("description", Text, nullable=False, default=""),
+    Column(
+        "documents", JSON, nullable=False, default=list
+    ),  # ids of the documents that queries for it are written over
     UniqueConstraint("project_id", "id"),
 )
 
@@ -153,15 +156,19 @@ labelled = Table(  # queries, each with the choice it is for
     Column("id", String(200), nullable=False),  # content hash, or the imported id
     Column("version", Integer, nullable=False, default=1),
     Column("state", String(16), nullable=False),  # as in pair
+    Column("set_aside_by", String(32), nullable=False, default=""),
+    Column("set_aside_why", Text, nullable=False, default=""),
     Column("split", String(12), nullable=False, default=""),
     Column("query", Text, nullable=False),
     Column("label", String(200), nullable=False),  # id of a choice; "" is out of scope
     Column("seed_question", String(200), nullable=False),  # what it was worded after: the group that is never split
     Column("source", String(16), nullable=False),
+    Column("generator", String(64), nullable=False, default=""),
     Column("reviewed_at", Float),
     Column("created_at", Float, nullable=False),
     UniqueConstraint("project_id", "id"),
     Index("ix_labelled_project_id_state_seq", "project_id", "state", "seq"),
+    Index("ix_labelled_project_id_reviewed_at", "project_id", "reviewed_at"),
     Index("ix_labelled_project_id_label_seq", "project_id", "label", "seq"),
 )
 
@@ -176,29 +183,32 @@ relevance = Table(
     Index(None, "project_id", "chunk_id"),
 )
 
-review_step = Table(  # what a pair was before each decision or edit; undo takes back the last batch
+review_step = Table(  # what an example was before each decision or edit; undo takes back the last batch of its kind
     "review_step",
     metadata,
     Column("seq", Integer, primary_key=True),
     _project_id(),
-    Column("batch", String(16), nullable=False),  # one for each press of a key, however many pairs it changed
-    Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE"), nullable=False),
-    Column("version", Integer, nullable=False),  # the pair's version after the change
+    Column("batch", String(16), nullable=False),  # one for each press of a key, however many examples it changed
+    Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE")),  # one of the kinds' columns is filled
+    Column("labelled_seq", Integer, ForeignKey("labelled.seq", ondelete="CASCADE")),
+    Column("version", Integer, nullable=False),  # the example's version after the change
     Column("before", JSON, nullable=False),  # column name -> value before the change
     Index("ix_review_step_project_id_seq", "project_id", "seq"),
     Index("ix_review_step_batch", "batch"),
     Index("ix_review_step_pair_seq", "pair_seq"),
+    Index("ix_review_step_labelled_seq", "labelled_seq"),
 )
 
-generation = Table(  # one row per question asked of a generator, so that none is asked or paid for twice
+generation = Table(  # one row per example asked of a generator, so that none is asked or paid for twice
     "generation",
     metadata,
     _project_id(primary_key=True),
     Column("generator", String(64), primary_key=True),  # hash of provider, model, prompt and language
-    Column("chunk_id", String(200), primary_key=True),
-    Column("number", Integer, primary_key=True),  # 0 is the first question of the chunk
+    Column("subject_id", String(200), primary_key=True),  # what it was asked about: a chunk, a choice as described
+    Column("number", Integer, primary_key=True),  # 0 is the first example of the subject
+    Column("record", String(32), nullable=False),  # the kind of example
     Column("state", String(16), nullable=False),  # written | unusable | failed
-    Column("pair_id", String(200)),
+    Column("example_id", String(200)),
     Column("reason", Text, nullable=False, default=""),
     Column("created_at", Float, nullable=False),
 )

@@ -39,7 +39,7 @@ class ServiceQuestions:
 
     def write(
         self, passage: Passage, numbers: Sequence[int], avoid: Sequence[str] = (), checkpoint: Checkpoint | None = None
-    ) -> Batch:
+    ) -> Batch[Written]:
         """As `QuestionWriter.write`. An answer that is not the JSON asked for leaves its numbers unusable, with a reason."""
         reply = self._chat.complete(
             [{"role": "user", "content": self._filled(passage, len(numbers), avoid)}],
@@ -87,7 +87,7 @@ class LocalQuestions:
 
     def write(
         self, passage: Passage, numbers: Sequence[int], avoid: Sequence[str] = (), checkpoint: Checkpoint | None = None
-    ) -> Batch:
+    ) -> Batch[Written]:
         """As `QuestionWriter.write`, for one number."""
         (number,) = numbers
         told = [sentence for sentence in sentences(passage.text) if len(sentence.split()) >= 5] or [passage.text]

@@ -248,7 +248,7 @@ class ExtractiveQuestions:
 
     def write(
         self, passage: Passage, numbers: Sequence[int], avoid: Sequence[str] = (), checkpoint: Checkpoint | None = None
-    ) -> Batch:
+    ) -> Batch[Written]:
         """As `QuestionWriter.write`; numbers past what the passage offers are unusable."""
         found = extracts(passage, self._language, max(numbers) + 1)
         nothing = Written("", reason="The chunk offers no further sentence to ask about.")

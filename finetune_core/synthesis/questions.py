@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from finetune_core.providers.chat import Checkpoint
 from finetune_core.records import Passage
+
+W = TypeVar("W")
 
 LANGUAGES = (
     "English", "Arabic", "Chinese", "Dutch", "French", "German", "Italian", "Japanese", "Polish", "Portuguese", "Russian",
@@ -34,10 +36,10 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What one call wrote: one `Written` for each number asked for, in their order, and the tokens it took."""
+class Batch(Generic[W]):
+    """What one call wrote: one example (a `Written`, say) for each number asked for, in their order, and its tokens."""
 
-    written: tuple[Written, ...]
+    written: tuple[W, ...]
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -59,7 +61,7 @@ class QuestionWriter(Protocol):
 
     def write(
         self, passage: Passage, numbers: Sequence[int], avoid: Sequence[str] = (), checkpoint: Checkpoint | None = None
-    ) -> Batch:
+    ) -> Batch[Written]:
         """Questions number `numbers` (0-based) of the passage, none of those in `avoid`. Raises ProviderError."""
 
     def largest_call(self, passage: Passage, num_questions: int) -> tuple[int, int]:

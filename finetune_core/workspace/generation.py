@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from finetune_core.errors import JobError, ProviderError
-from finetune_core.jobs import question_writers
+from finetune_core.errors import JobError
+from finetune_core.jobs import chat_writers, question_writers
 from finetune_core.jobs.question_writers import PROMPT_OF, GenerationParams, GeneratorKind
 from finetune_core.providers import bundled
+from finetune_core.records import QueryPassages
 from finetune_core.storage import database, documents, generations, pairs
 from finetune_core.storage.generations import GenerationState
 from finetune_core.storage.pairs import PairFilter, PairState
@@ -125,20 +126,20 @@ def estimate(project_id: str, params: GenerationParams) -> Estimate:
     with database.reading() as connection:
         plan = question_writers.plan(connection, project_id, params, writer)
     num_missing = sum(len(call.numbers) for call in plan.calls)
-    worst = [writer.largest_call(call.passage, len(call.numbers)) for call in plan.calls]
+    worst = [writer.largest_call(call.subject, len(call.numbers)) for call in plan.calls]
     # The cap sets twice the usual prompt aside, so half of it is what to expect.
     input_tokens = sum(given for given, _ in worst) // 2
     output_tokens = num_missing * _TOKENS_WRITTEN[params.generator]
     measured = _measured_seconds(project_id, params)
     each = measured or _SECONDS_PER_CALL[params.generator] / writer.num_parallel
     return Estimate(
-        plan.num_chunks,
-        plan.num_questions,
+        plan.num_subjects,
+        plan.num_wanted,
         plan.num_done,
         len(plan.calls),
         input_tokens,
         output_tokens,
-        question_writers.prices(params).cost_usd(input_tokens, output_tokens),
+        chat_writers.prices(params).cost_usd(input_tokens, output_tokens),
         each * len(plan.calls),
         "measured" if measured else "guessed",
     )
@@ -151,11 +152,7 @@ def start(project_id: str, params: GenerationParams) -> str:
     """
     params = _with_prompt(project_id, params)
     seen = estimate(project_id, params)
-    if params.max_cost_usd is not None and seen.cost_usd is None:
-        raise ProviderError(
-            f"A cap of {params.max_cost_usd} dollars cannot be kept: the prices of {params.provider} are not known.",
-            hint="Enter them on the Settings page, or set a cap in tokens.",
-        )
+    chat_writers.check_cap(params)
     title = f"Write {counted(seen.num_questions - seen.num_done, 'question')} over {counted(seen.num_chunks, 'chunk')}"
     unique_key = f"generate:{project_id}"
     return jobs.submit(project_id, "generate", params.model_dump(mode="json"), title=title, unique_key=unique_key)
@@ -170,7 +167,7 @@ def latest_job(project_id: str, kind: str = "generate") -> jobs.JobView | None:
 def counts(project_id: str) -> GenerationCounts:
     """What generation came to so far in this project."""
     with database.reading() as connection:
-        asked = generations.counts(connection, project_id)
+        asked = generations.counts(connection, project_id, QueryPassages.__name__)
         by_state = pairs.counts_by_state(connection, project_id)
     return GenerationCounts(
         asked[GenerationState.WRITTEN], asked[GenerationState.UNUSABLE], asked[GenerationState.FAILED], by_state

@@ -126,7 +126,9 @@ def send_to_review(project_id: str, questions: Sequence[MinedQuestion]) -> int:
     found = {one.pair_id: one for one in questions}
     with database.writing() as connection:
         known = rows.existing_ids(connection, project_id, list(found))
-        num = reviews.change_all(connection, project_id, rows.among(project_id, sorted(known)), PairState.ASIDE)
+        num = reviews.change_all(
+            connection, reviews.PAIRS, project_id, rows.among(project_id, sorted(known)), PairState.ASIDE
+        )
         rows.explain_aside(connection, project_id, FILTER, {key: _outcome(found[key]) for key in known})
     return num
 

@@ -97,8 +97,8 @@ def progress(project_id: str, chosen: PairFilter | None = None) -> Progress:
     with database.reading() as connection:
         return Progress(
             rows.counts_by_state(connection, project_id, chosen),
-            reviews.pairs_per_hour(connection, project_id),
-            reviews.can_undo(connection, project_id),
+            reviews.decisions_per_hour(connection, reviews.PAIRS, project_id),
+            reviews.can_undo(connection, reviews.PAIRS, project_id),
         )
 
 
@@ -131,7 +131,7 @@ def decide(
         if state != found.state:
             reviewed_at = None if state == PairState.PENDING else database.now()
             values |= {"state": state, "set_aside_by": "", "reviewed_at": reviewed_at}
-        if values and not reviews.change(connection, project_id, found, values):
+        if values and not reviews.change(connection, reviews.PAIRS, project_id, found, values):
             raise _stale(_existing(rows.get(connection, project_id, pair_id), pair_id), given, state)
         return _existing(rows.get(connection, project_id, pair_id), pair_id)
 
@@ -142,10 +142,10 @@ def undo(project_id: str) -> UndoneStep | None:
     Raises StaleEditError if every pair of that step was changed in another way since.
     """
     with database.writing() as connection:
-        done = reviews.undo(connection, project_id)
+        done = reviews.undo(connection, reviews.PAIRS, project_id)
         if done is None:
             return None
-        back = reviews.by_seq(connection, done.seqs[: database.BATCH])
+        back = rows.by_seq(connection, done.seqs[: database.BATCH])
     if not done.seqs:
         raise StaleEditError(
             "The last step was not undone: its pair was changed since, in another tab or by a filter.",
@@ -166,7 +166,7 @@ def decide_all(project_id: str, chosen: PairFilter, state: PairState, expected: 
                 f"The filter takes in {num:,} pairs now; it was {expected:,} when you asked.",
                 hint="Look at the new number and confirm again.",
             )
-        return reviews.change_all(connection, project_id, rows.matches(project_id, chosen), state)
+        return reviews.change_all(connection, reviews.PAIRS, project_id, rows.matches(project_id, chosen), state)
 
 
 def alike(project_id: str, pair_id: str, *, same_start: bool = False) -> list[Pair]:
@@ -193,7 +193,9 @@ def alike(project_id: str, pair_id: str, *, same_start: bool = False) -> list[Pa
 def reject_these(project_id: str, pair_ids: Sequence[str]) -> int:
     """Reject these pairs in one step, those that are still there; how many changed."""
     with database.writing() as connection:
-        return reviews.change_all(connection, project_id, rows.among(project_id, pair_ids), PairState.REJECTED)
+        return reviews.change_all(
+            connection, reviews.PAIRS, project_id, rows.among(project_id, pair_ids), PairState.REJECTED
+        )
 
 
 def page(project_id: str, chosen: PairFilter, number: int, size: int = 50) -> tuple[list[Pair], int]:

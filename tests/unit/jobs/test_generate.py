@@ -245,7 +245,7 @@ def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPat
         process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:  # until two calls hang, and the answers to all before them are kept
-            if len(vendor.requests) >= 9 and len({row["chunk_id"] for row in rows(tables.generation)}) >= 7:
+            if len(vendor.requests) >= 9 and len({row["subject_id"] for row in rows(tables.generation)}) >= 7:
                 break
             time.sleep(0.05)
         os.kill(process.pid, signal.SIGKILL)
@@ -253,7 +253,7 @@ def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPat
         killed.set()
         num_before = len(vendor.requests)
         assert 7 <= num_before < 20, "the kill came in the middle"
-        kept = {row["chunk_id"] for row in rows(tables.generation)}
+        kept = {row["subject_id"] for row in rows(tables.generation)}
         assert len(kept) >= num_before - 2, "at most the calls on their way are lost"
         with database.writing() as connection:  # its lease runs out
             connection.execute(tables.job.update().values(lease_expires_at=0.0))

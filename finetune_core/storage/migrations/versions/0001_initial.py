@@ -183,6 +183,7 @@ def _labelled_queries() -> None:
         sa.Column("id", sa.String(length=200), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("documents", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_choice_project_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_choice")),
         sa.UniqueConstraint("project_id", "id", name=op.f("uq_choice_project_id_id")),
@@ -194,11 +195,14 @@ def _labelled_queries() -> None:
         sa.Column("id", sa.String(length=200), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("set_aside_by", sa.String(length=32), nullable=False),
+        sa.Column("set_aside_why", sa.Text(), nullable=False),
         sa.Column("split", sa.String(length=12), nullable=False),
         sa.Column("query", sa.Text(), nullable=False),
         sa.Column("label", sa.String(length=200), nullable=False),
         sa.Column("seed_question", sa.String(length=200), nullable=False),
         sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("generator", sa.String(length=64), nullable=False),
         sa.Column("reviewed_at", sa.Float(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -208,6 +212,7 @@ def _labelled_queries() -> None:
         sa.UniqueConstraint("project_id", "id", name=op.f("uq_labelled_project_id_id")),
     )
     op.create_index("ix_labelled_project_id_label_seq", "labelled", ["project_id", "label", "seq"], unique=False)
+    op.create_index("ix_labelled_project_id_reviewed_at", "labelled", ["project_id", "reviewed_at"], unique=False)
     op.create_index("ix_labelled_project_id_state_seq", "labelled", ["project_id", "state", "seq"], unique=False)
 
 
@@ -217,9 +222,13 @@ def _reviews_and_generation() -> None:
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("project_id", sa.String(length=16), nullable=False),
         sa.Column("batch", sa.String(length=16), nullable=False),
-        sa.Column("pair_seq", sa.Integer(), nullable=False),
+        sa.Column("pair_seq", sa.Integer(), nullable=True),
+        sa.Column("labelled_seq", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("before", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["labelled_seq"], ["labelled.seq"], name=op.f("fk_review_step_labelled_seq"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(["pair_seq"], ["pair.seq"], name=op.f("fk_review_step_pair_seq"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["project_id"], ["project.id"], name=op.f("fk_review_step_project_id"), ondelete="CASCADE"
@@ -227,22 +236,24 @@ def _reviews_and_generation() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_review_step")),
     )
     op.create_index("ix_review_step_batch", "review_step", ["batch"], unique=False)
+    op.create_index("ix_review_step_labelled_seq", "review_step", ["labelled_seq"], unique=False)
     op.create_index("ix_review_step_pair_seq", "review_step", ["pair_seq"], unique=False)
     op.create_index("ix_review_step_project_id_seq", "review_step", ["project_id", "seq"], unique=False)
     op.create_table(
         "generation",
         sa.Column("project_id", sa.String(length=16), nullable=False),
         sa.Column("generator", sa.String(length=64), nullable=False),
-        sa.Column("chunk_id", sa.String(length=200), nullable=False),
+        sa.Column("subject_id", sa.String(length=200), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("record", sa.String(length=32), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
-        sa.Column("pair_id", sa.String(length=200), nullable=True),
+        sa.Column("example_id", sa.String(length=200), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(
             ["project_id"], ["project.id"], name=op.f("fk_generation_project_id"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("project_id", "generator", "chunk_id", "number", name=op.f("pk_generation")),
+        sa.PrimaryKeyConstraint("project_id", "generator", "subject_id", "number", name=op.f("pk_generation")),
     )
     op.create_table(
         "prompt",
