@@ -37,7 +37,9 @@ def _time(project_id: str, dataset_id: str, recipe: Recipe) -> str:
         estimate = runs.estimate(project_id, dataset_id, recipe.name, {})
     except FinetuneError as error:
         return plain(error.message)
-    return t("time unknown") if estimate is None else t("about {time}", time=duration_text(estimate.seconds))
+    if estimate is None or estimate.seconds is None:
+        return t("time unknown")
+    return t("about {time}", time=duration_text(estimate.seconds))
 
 
 def _compare(project_id: str, dataset_id: str, model_ids: tuple[str, ...], key: str) -> None:

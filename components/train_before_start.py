@@ -7,41 +7,65 @@ import psutil
 import streamlit as st
 from pydantic import BaseModel
 
+from components.errors import shown_errors
 from components.text import duration_text, plain, size_text, t
 from finetune_core.workspace import comparisons, runs
 from finetune_core.workspace.datasets import DatasetView
-from finetune_core.workspace.runs import RunEstimate
+from finetune_core.workspace.runs import Charge, Estimate
 
 
 def train_before_start(project_id: str, dataset: DatasetView, recipe: str, config: BaseModel, *, key: str) -> None:
-    """The card. Raises what `runs.estimate` raises: an unknown base model, say."""
+    """The card; where nothing can be foreseen, it says why."""
     with st.container(border=True, key=key):
         st.subheader(t("Before you start"), anchor=False)
-        with st.spinner(t("Estimating …")):
-            estimate = _estimate(project_id, dataset.id, recipe, config.model_dump_json())
-        if estimate is None:
-            st.caption(t("Nobody can tell in advance how long this takes; the page Runs shows how far it is."))
-            _detectable(dataset.manifest)
-            return
-        st.table(
-            {
-                t("Time"): t("about {time}", time=duration_text(estimate.seconds)),
-                t("Steps"): f"{estimate.num_steps:,}",
-                t("Memory"): size_text(estimate.memory_bytes),
-                t("Disk"): size_text(estimate.disk_bytes),
-            },
-            border="horizontal",
-        )
+        with shown_errors():
+            with st.spinner(t("Estimating …")):
+                estimate = _estimate(project_id, dataset.id, recipe, config.model_dump_json())
+            _takes(estimate)
+        _detectable(dataset.manifest)
+
+
+def _takes(estimate: Estimate | None) -> None:
+    if estimate is None:
+        st.caption(t("Nobody can tell in advance how long this takes; the page Runs shows how far it is."))
+        return
+    if rows := _rows(estimate):
+        st.table(rows, border="horizontal")
+    if estimate.basis:
         st.caption(
             t("The time comes from {basis}, and is less if the run stops early.", basis=plain(t(estimate.basis)))
         )
-        _detectable(dataset.manifest)
-        if warnings := [plain(t(warning)) for warning in _warnings(estimate)]:
-            st.warning("\n\n".join(warnings), icon=":material/warning:")
+    if warnings := [plain(t(warning)) for warning in _warnings(estimate)]:
+        st.warning("\n\n".join(warnings), icon=":material/warning:")
+
+
+def _rows(estimate: Estimate) -> dict[str, str]:
+    """What is known of the run, by its name."""
+    rows: dict[str, str] = {}
+    if estimate.seconds is not None:
+        rows[t("Time")] = t("about {time}", time=duration_text(estimate.seconds))
+    if estimate.num_steps is not None:
+        rows[t("Steps")] = f"{estimate.num_steps:,}"
+    if estimate.memory_bytes is not None:
+        rows[t("Memory")] = size_text(estimate.memory_bytes)
+    if estimate.disk_bytes is not None:
+        rows[t("Disk")] = size_text(estimate.disk_bytes)
+    return rows | (_charged(estimate.charge) if estimate.charge else {})
+
+
+def _charged(charge: Charge) -> dict[str, str]:
+    """What the service is asked for and takes for it, at most."""
+    rows = {t("Requests"): t("up to {num} to {service}", num=f"{charge.num_requests:,}", service=plain(charge.service))}
+    if charge.num_tokens:
+        rows[t("Tokens sent")] = t("about {num}", num=f"{charge.num_tokens:,}")
+    if charge.num_searches:
+        rows[t("Paid searches")] = t("up to {num}", num=f"{charge.num_searches:,}")
+    cost = t("no price given") if charge.cost_usd is None else t("up to \\${cost}", cost=f"{charge.cost_usd:,.4f}")
+    return rows | {t("Cost"): cost}
 
 
 @st.cache_data(ttl=60, max_entries=100, show_spinner=False)
-def _estimate(project_id: str, dataset_id: str, recipe: str, config: str) -> RunEstimate | None:
+def _estimate(project_id: str, dataset_id: str, recipe: str, config: str) -> Estimate | None:
     """Kept for a minute: the page runs again at every change."""
     return runs.estimate(project_id, dataset_id, recipe, json.loads(config))
 
@@ -65,10 +89,10 @@ def _detectable(manifest: dict[str, Any]) -> None:
     st.caption(plain(t(manifest.get("gain_assumes", ""))))
 
 
-def _warnings(estimate: RunEstimate) -> list[str]:
+def _warnings(estimate: Estimate) -> list[str]:
     free = psutil.virtual_memory().available
     found = list(estimate.warnings)
-    if estimate.memory_bytes > free:
+    if estimate.memory_bytes and estimate.memory_bytes > free:
         found.append(
             t(
                 "The run needs about {needed} of memory; {free} are free. Choose a smaller batch size.",

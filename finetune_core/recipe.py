@@ -46,7 +46,21 @@ class Service(Protocol):
     def prices(self) -> Prices: ...
 
 
-class Run(Protocol):
+class Resources(Protocol):
+    """What there is to build on: other tuned models, model services, and vectors that are known already."""
+
+    @property
+    def cache(self) -> Path:
+        """The folder of the vector cache, shared by all runs."""
+
+    def model_folder(self, model_id: str) -> Path:
+        """The checked folder of another tuned model of the same project. Raises ArtefactError if it is gone or altered."""
+
+    def service(self, name: str) -> Service:
+        """The model service of that name. Raises ProviderError if there is none."""
+
+
+class Run(Resources, Protocol):
     """All that a recipe may do to the outside world while it works."""
 
     @property
@@ -54,18 +68,8 @@ class Run(Protocol):
         """A folder of this run alone; what lies in it survives a restart."""
 
     @property
-    def cache(self) -> Path:
-        """The folder of the vector cache, shared by all runs."""
-
-    @property
     def seed(self) -> int:
         """Seeds everything random."""
-
-    def model_folder(self, model_id: str) -> Path:
-        """The checked folder of another tuned model of the same project. Raises ArtefactError if it is gone or altered."""
-
-    def service(self, name: str) -> Service:
-        """The model service of that name. Raises ProviderError if there is none."""
 
     def log(self, step: int, **metrics: float) -> None:
         """Keep one value per name at `step` (>= 0) for the live charts; also a `checkpoint()`."""
@@ -81,6 +85,67 @@ class Run(Protocol):
 
     def recall(self, key: str, default: Any = None) -> Any:
         """The value remembered under `key`, or `default`."""
+
+
+class Machine(Resources, Protocol):
+    """What an estimate may know of the place where a run would be."""
+
+    def tokens_per_s(self, work: str, model: str) -> tuple[float, int] | None:
+        """The median of how fast `model` was at that work here, and of how many times; None if it was never timed.
+
+        `work` is a recipe's name, for the tokens its training steps read, or `training.speeds.ENCODE`.
+        """
+
+    def flops(self) -> float:
+        """Floating-point operations per second of float32 matrix products, from a short probe."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What an estimate knows of a dataset version: its counts, and a seeded sample of its training part.
+
+    `num_passages` counts the corpus (the choices, for `Labelled`). `sample` holds up to a few hundred training examples,
+    its corpus only the passages that belong to them. `uses` says for each passage that belongs to a training example to
+    how many it does; () for kinds without a corpus.
+    """
+
+    num_train: int
+    num_validation: int
+    num_test: int
+    num_passages: int
+    sample: Part[Any]
+    uses: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a model service will charge for, at most: `num_searches` are questions ranked against up to 100 passages each.
+
+    `cost_usd` is None where no price was entered.
+    """
+
+    service: str
+    num_requests: int
+    num_tokens: int = 0
+    num_searches: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take; None for what cannot be known beforehand.
+
+    `seconds` are those of work on this machine: what a service takes for its own comes on top. `basis` says in words
+    where they come from, `warnings` what a person should know. `disk_bytes` is what has to be free at the start.
+    """
+
+    seconds: float | None = None
+    basis: str = ""
+    num_steps: int | None = None
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    charge: Charge | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +188,7 @@ class Recipe:
     - `answer(system, input, config)` serves the Playground.
     - `save(model, path)`, `load(path, run) -> model`; `exports`: name to a function (artefact folder, target folder).
     - `extras`: packages it needs beyond the core, as pip names.
+    - `estimate(outline, config, machine) -> Estimate`: what a run would take; reads no weights. None where nobody can tell.
     - `notice`: what a person has to know before a run is started, "" for nothing; `alternative`: the recipe to take instead.
     """
 
@@ -142,6 +208,7 @@ class Recipe:
     load: Callable[[Path, Run], Any]
     exports: Mapping[str, Callable[[Path, Path], None]]
     extras: Sequence[str] = ()
+    estimate: Callable[[Outline, Any, Machine], Estimate] | None = None
     notice: str = ""
     alternative: str = ""
 

@@ -27,9 +27,8 @@ def page() -> None:
     if dataset is None:
         return
     with right:
-        with shown_errors():
-            if config is not None:
-                train_before_start(project.id, dataset, recipe.name, config, key="before_start")
+        if config is not None:
+            train_before_start(project.id, dataset, recipe.name, config, key="before_start")
         with shown_errors():
             train_launch(project.id, dataset.id, recipe.name, config, key="launch")
 

@@ -113,6 +113,6 @@ def _base_embedder(model: str, cache: Path) -> tuple["Embedder", Callable[[], No
 
     def note() -> None:
         threads = settings.current().threads
-        speeds.record(database.home(), model, speeds.Work.ENCODE, timed.num_tokens, timed.seconds, threads)
+        speeds.record(database.home(), model, speeds.ENCODE, timed.num_tokens, timed.seconds, threads)
 
     return CachedEmbedder(timed, cache), note

@@ -40,12 +40,19 @@ class CachedEmbedder:
 
     def encode_queries(self, texts: Sequence[str], checkpoint: Checkpoint | None = None) -> Vectors:
         """Vectors (Q, D); encodes each unknown text once, however often it occurs."""
-        kind = "" if getattr(self.embedder, "is_symmetric", False) else "query"
-        return self._encode(kind, texts, self.embedder.encode_queries, checkpoint)
+        return self._encode(self._kind(True), texts, self.embedder.encode_queries, checkpoint)
 
     def encode_passages(self, texts: Sequence[str], checkpoint: Checkpoint | None = None) -> Vectors:
         """Vectors (P, D); encodes each unknown text once, however often it occurs."""
         return self._encode("", texts, self.embedder.encode_passages, checkpoint)
+
+    def known_share(self, texts: Sequence[str], is_query: bool = False) -> float:
+        """The share of `texts` whose vectors as queries, or as passages, are kept already; 1 for no text."""
+        known_N = self._store.contains(text_keys(self._kind(is_query), texts))
+        return float(known_N.mean()) if len(texts) else 1.0
+
+    def _kind(self, is_query: bool) -> str:
+        return "query" if is_query and not getattr(self.embedder, "is_symmetric", False) else ""
 
     def _encode(
         self, kind: str, texts: Sequence[str], encode: Callable[..., Vectors], checkpoint: Checkpoint | None

@@ -8,7 +8,7 @@ from finetune_core.providers.embedder import Embedder, LocalEmbedder, own_prefix
 from finetune_core.providers.openai_calls import key_of
 from finetune_core.providers.openai_embedder import OpenAIEmbedder
 from finetune_core.providers.vector_cache import CachedEmbedder
-from finetune_core.recipe import Run
+from finetune_core.recipe import Resources
 from finetune_core.recipes import embedding
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind
 from finetune_core.training import adapted
@@ -17,7 +17,7 @@ OpenedEmbedder = CachedEmbedder | AdaptedEmbedder
 """An embedder behind the cache of vectors, or an adapter behind one; its attribute `embedder` is the same past the cache."""
 
 
-def open_embedder(reference: str, run: Run, max_tokens: int | None = None) -> OpenedEmbedder:
+def open_embedder(reference: str, run: Resources, max_tokens: int | None = None) -> OpenedEmbedder:
     """The embedder behind the run's cache of vectors.
 
     `reference` is a base model as `EmbeddingConfig.base_model` takes it (its own prefixes apply, texts are cut at
@@ -41,7 +41,7 @@ def open_embedder(reference: str, run: Run, max_tokens: int | None = None) -> Op
     return CachedEmbedder(embedding.load(folder, run).embedder(), run.cache)
 
 
-def _service(name: str, run: Run) -> Embedder:
+def _service(name: str, run: Resources) -> Embedder:
     service = run.service(name)
     if service.kind is ServiceKind.COHERE:
         return CohereEmbedder(open_cohere(service.base_url, service.key_variable), service.model)

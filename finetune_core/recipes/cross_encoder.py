@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from finetune_core.evaluation.hybrid import retrieval_baselines
 from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.retrieval import (
@@ -16,11 +18,12 @@ from finetune_core.evaluation.retrieval import (
     evaluate_retrieval,
 )
 from finetune_core.providers.reranker import LocalReranker, is_trained_reranker
-from finetune_core.recipe import Recipe, Report, Run
+from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._embedders import open_embedder
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files, export_folder
 from finetune_core.records import MODEL_REFERENCE, Corpus, Part, QueryPassages, Split
-from finetune_core.training.reranker_config import RerankerConfig
+from finetune_core.training import cost, estimates
+from finetune_core.training.reranker_config import ONE_POSITIVE, RerankerConfig
 from finetune_core.training.reranking import train_reranker
 
 
@@ -76,6 +79,34 @@ def answer(
     return system.rank([question], corpus, k, run)
 
 
+def estimate(outline: Outline, config: RerankerConfig, machine: Machine) -> Estimate:
+    """From the tokens of the pairs its steps would read, and the corpus where the retriever does not know it yet."""
+    counter = estimates.counter_of(config.base_model, machine)
+    size = cost.model_size(estimates.base_folder(config.base_model, machine))
+    queries, passages = estimates.pair_texts(outline)
+    whole_N = np.array(counter.count_many(queries)) + np.array(counter.count_many(passages))
+    pairs_N = np.minimum(whole_N, config.max_tokens)
+    num_wrong = config.hard_negatives + config.random_negatives
+    num_right = sum(outline.uses)
+    num_rows = num_right if config.loss in ONE_POSITIVE else outline.num_train
+    num_pairs = num_right + num_rows * num_wrong
+    speed = estimates.training_speed(machine, RECIPE.name, config.base_model, size)
+    retriever = open_embedder(config.retriever, machine, config.retriever_max_tokens)
+    encoding = estimates.encoding(config.retriever, retriever, estimates.everything(outline), machine)
+    longest = int(pairs_N.max(initial=0))
+    pairs_at_once = config.batch_size * round(num_pairs / max(num_rows, 1))
+    return Estimate(
+        seconds=encoding.seconds
+        + estimates.VALIDATION * config.epochs * num_pairs * estimates.mean(pairs_N) / speed.tokens_per_s,
+        basis=speed.basis,
+        num_steps=config.epochs * -(-num_rows // config.batch_size),
+        memory_bytes=cost.train_memory_bytes(size, pairs_at_once * longest, longest),
+        disk_bytes=cost.train_disk_bytes(size),
+        charge=encoding.charge,
+        warnings=estimates.cut(whole_N, config.max_tokens, "pairs of a question and a passage"),
+    )
+
+
 def save(model: CrossEncoderModel, path: Path) -> None:
     """Copy the model into the empty folder `path`."""
     copy_files(model.folder, path)
@@ -112,4 +143,5 @@ RECIPE = Recipe(
     save=save,
     load=load,
     exports={"sentence-transformers": export_folder},
+    estimate=estimate,
 )

@@ -18,8 +18,9 @@ from finetune_core.evaluation.retrieval import (
 )
 from finetune_core.providers.embedder import LocalEmbedder
 from finetune_core.providers.vector_cache import CachedEmbedder
-from finetune_core.recipe import Recipe, Report, Run
+from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Resources, Run
 from finetune_core.records import Corpus, Part, QueryPassages, Split
+from finetune_core.training import estimates
 from finetune_core.training.contrastive import base_embedder, train_embedder
 from finetune_core.training.embedding_config import EmbeddingConfig
 
@@ -73,6 +74,11 @@ def answer(
     return system.rank([question], corpus, k, run)
 
 
+def estimate(outline: Outline, config: EmbeddingConfig, machine: Machine) -> Estimate:
+    """From the tokens its steps would read; see `training.estimates`."""
+    return estimates.contrastive("embedding", outline, config, machine)
+
+
 def save(model: EmbeddingModel, path: Path) -> None:
     """Copy the model into the empty folder `path`."""
     copy_files(model.folder, path)
@@ -80,7 +86,7 @@ def save(model: EmbeddingModel, path: Path) -> None:
     (path / SETTINGS_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
 
 
-def load(path: Path, run: Run) -> EmbeddingModel:
+def load(path: Path, run: Resources) -> EmbeddingModel:
     """The model in `path`; its weights are read when they are first needed."""
     return EmbeddingModel(folder=path, **json.loads((path / SETTINGS_FILE).read_text(encoding="utf-8")))
 
@@ -116,4 +122,5 @@ RECIPE = Recipe(
     save=save,
     load=load,
     exports={"sentence-transformers": export_folder},
+    estimate=estimate,
 )

@@ -1,7 +1,8 @@
 """How fast this machine was: measured once for each piece of real work, kept as JSON, so that estimates are not guesses.
 
 `speeds.json` in the home folder holds, for each base model and number of threads, the tokens per second of the last
-trainings and encodings, and the last probe of the machine. Losing the file loses nothing but precision.
+trainings by each recipe and of the last encodings, and the last probes of the machine. Losing the file loses nothing
+but precision.
 """
 
 import json
@@ -9,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,14 +25,11 @@ PROBE_S = 600.0  # a probe older than this is made again …
 PROBE_KEPT_S = 86_400.0  # … and a better one of the last day still counts: a machine is no slower for being busy then
 
 
-class Work(StrEnum):
-    """What was timed: whole training steps, or encoding alone."""
-
-    TRAIN = "train"
-    ENCODE = "encode"
+ENCODE = "encode"
+"""The work of encoding texts alone; that of training steps goes by the name of the recipe."""
 
 
-def record(folder: Path, base_model: str, work: Work, num_tokens: int, seconds: float, threads: int = 0) -> None:
+def record(folder: Path, base_model: str, work: str, num_tokens: int, seconds: float, threads: int = 0) -> None:
     """Keep one measurement in `folder`; work shorter than `MIN_SECONDS`, and a full disk, are passed over."""
     if seconds < MIN_SECONDS or num_tokens < 1:
         return
@@ -43,7 +40,7 @@ def record(folder: Path, base_model: str, work: Work, num_tokens: int, seconds: 
     _write(folder, known)
 
 
-def tokens_per_s(folder: Path, base_model: str, work: Work, threads: int = 0) -> tuple[float, int] | None:
+def tokens_per_s(folder: Path, base_model: str, work: str, threads: int = 0) -> tuple[float, int] | None:
     """The median of the last measurements and how many there are, or None if nothing was timed yet."""
     values = _read(folder).get("tokens_per_s", {}).get(_key(base_model, work, threads)) or []
     return (float(median(values)), len(values)) if values else None
@@ -115,7 +112,7 @@ class TimedEmbedder:
         return vectors
 
 
-def _key(base_model: str, work: Work, threads: int) -> str:
+def _key(base_model: str, work: str, threads: int) -> str:
     return f"{work} {base_model} on {threads or os.cpu_count()} threads"
 
 

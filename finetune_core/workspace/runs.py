@@ -1,36 +1,28 @@
 """Runs: trainings of a recipe on a dataset version. A run is a job of kind "train"; the run's id is the job's."""
 
-import functools
 import json
-import random
 import shutil
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from finetune_core import recipes, settings
-from finetune_core.errors import JobError, StorageError, TrainingError
+from finetune_core import recipes
+from finetune_core.errors import DatasetError, JobError, ProviderError, StorageError, TrainingError
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import JobState, JobView
-from finetune_core.providers import embedder
-from finetune_core.providers.tokens import TokenCounter
-from finetune_core.records import MODEL_REFERENCE, content_id
-from finetune_core.storage import database, datasets
-from finetune_core.training import cost, speeds
-from finetune_core.training.batches import ROWS_PER_PASSAGE
-from finetune_core.training.embedding_config import EmbeddingConfig, Loss
-from finetune_core.training.speeds import Work
-from finetune_core.training.validation import TRAINING_COST
-from finetune_core.workspace import jobs, models, projects
+from finetune_core.recipe import Charge, Estimate
+from finetune_core.records import content_id
+from finetune_core.storage import database
+from finetune_core.workspace import jobs, outlines, projects
 from finetune_core.workspace.datasets import get as dataset_version
+from finetune_core.workspace.outlines import ThisMachine
+
+__all__ = ["Charge", "Estimate"]
 
 KIND = "train"
-SAMPLE = 400  # texts whose tokens are counted for an estimate
 
 
 @dataclass(frozen=True)
@@ -55,18 +47,6 @@ class RunView:
     pool: dict[str, int]
     model_id: str
     job: JobView
-
-
-@dataclass(frozen=True)
-class RunEstimate:
-    """What a run will take; `basis` says in words where the time comes from, `warnings` what a person should know."""
-
-    seconds: float
-    memory_bytes: int
-    disk_bytes: int
-    num_steps: int
-    basis: str
-    warnings: tuple[str, ...] = ()
 
 
 def listing(project_id: str, limit: int = 50) -> list[RunView]:
@@ -94,7 +74,7 @@ def launch(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, A
     """
     row = dataset_version(project_id, dataset_id)
     checked = checked_config(project_id, recipe, config)
-    _check_disk(checked)
+    _check_disk(project_id, row.id, recipe, checked)
     params = {"dataset_id": row.id, "recipe": recipe, "name": name.strip(), "config": checked.model_dump(mode="json")}
     key = content_id(project_id, json.dumps(params, sort_keys=True))
     return jobs.submit(
@@ -137,99 +117,28 @@ def parsed_settings(recipe: str, assignments: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, Any]) -> RunEstimate | None:
-    """Time, memory and disk of a run that was not started yet, None for a recipe whose work nobody can foresee: that of
-    a service, say. Raises what `launch` raises.
+def estimate(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, Any]) -> Estimate | None:
+    """What a run that was not started yet would take, None for a recipe of which nobody can tell.
 
-    The time comes from the last runs of the same base model on this machine, else from how fast it encoded texts with
-    it when a dataset was frozen, else from a probe.
+    Raises what `launch` raises, but for StorageError. The time comes from the last runs of the same base model on this
+    machine, else from how fast it encoded texts with it when a dataset was frozen, else from a probe.
     """
     checked = checked_config(project_id, recipe, config)
-    row = dataset_version(project_id, dataset_id)
-    if not isinstance(checked, EmbeddingConfig):
-        return None
-    counts = _token_sample(project_id, row.id, checked.base_model)
-    size = cost.model_size(embedder.resolve(checked.base_model))
-    num_groups = counts.num_rows if checked.loss is Loss.CACHED else counts.num_groups
-    num_passages = num_groups + checked.hard_negatives * counts.num_rows
-    num_tokens = checked.epochs * int(
-        counts.num_rows * _mean(np.minimum(counts.queries, checked.max_tokens))
-        + num_passages * _mean(np.minimum(counts.passages, checked.max_tokens))
-    )
-    speed, basis = _speed(checked.base_model, size)
-    longest = int(min(checked.max_tokens, counts.passages.max(initial=0)))
-    passages_at_once = min(checked.batch_size, 32) if checked.loss is Loss.CACHED else checked.batch_size
-    passages_at_once *= round(num_passages / max(num_groups, 1))
-    return RunEstimate(
-        seconds=1.15 * num_tokens / speed,  # validation takes up to 15 % on top
-        memory_bytes=cost.train_memory_bytes(size, passages_at_once * longest, longest),
-        disk_bytes=cost.train_disk_bytes(size),
-        num_steps=checked.epochs * -(-num_groups // checked.batch_size),
-        basis=basis,
-        warnings=_warnings(checked, counts),
-    )
+    return _estimate(project_id, dataset_version(project_id, dataset_id).id, recipe, checked, ThisMachine())
 
 
-@dataclass(frozen=True)
-class _TokenSample:
-    queries: np.ndarray[Any, np.dtype[np.int64]]
-    passages: np.ndarray[Any, np.dtype[np.int64]]
-    num_rows: int
-    num_groups: int  # passages as often as they are read in an epoch
+def _estimate(
+    project_id: str, dataset_id: str, recipe: str, checked: BaseModel, machine: ThisMachine
+) -> Estimate | None:
+    foresee = recipes.get(recipe).estimate
+    return foresee(outlines.outline(project_id, dataset_id), checked, machine) if foresee else None
 
 
-@functools.lru_cache(maxsize=16)
-def _token_sample(project_id: str, dataset_id: str, base_model: str) -> _TokenSample:
-    part = datasets.load_split(project_id, dataset_id).train
-    counter = TokenCounter.for_model(base_model)
-    pairs = [(e.query, p) for e in part.examples for p in e.relevant if p in part.corpus.positions]
-    sample = random.Random(0).sample(pairs, min(SAMPLE, len(pairs)))
-    return _TokenSample(
-        queries=np.array(counter.count_many([query for query, _ in sample]), dtype=np.int64),
-        passages=np.array(counter.count_many([part.corpus[p].full_text for _, p in sample]), dtype=np.int64),
-        num_rows=len(pairs),
-        num_groups=sum(-(-count // ROWS_PER_PASSAGE) for count in Counter(passage for _, passage in pairs).values()),
-    )
-
-
-def _mean(tokens: np.ndarray[Any, np.dtype[np.int64]]) -> float:
-    return float(tokens.mean()) if len(tokens) else 0.0
-
-
-def _speed(base_model: str, size: cost.ModelSize) -> tuple[float, str]:
-    """Tokens per second of training, and where the number comes from."""
-    home, threads = database.home(), settings.current().threads
-    if trained := speeds.tokens_per_s(home, base_model, Work.TRAIN, threads):
-        runs = "the last run" if trained[1] == 1 else f"the last {trained[1]} runs"
-        return trained[0], f"{runs} of this base model on this machine"
-    if encoded := speeds.tokens_per_s(home, base_model, Work.ENCODE, threads):
-        return encoded[0] / TRAINING_COST, "how fast this base model encoded texts on this machine"
-    flops = speeds.machine_flops(home, threads)
-    return 1 / cost.train_seconds(size, 1, flops), "a short probe of this machine, and is rough until a run was timed"
-
-
-def _warnings(config: EmbeddingConfig, counts: _TokenSample) -> tuple[str, ...]:
-    found = []
-    if counts.num_groups < config.batch_size * 4:
-        found.append(
-            f"Only {counts.num_rows} training pairs on {counts.num_groups} passages: that is less than four batches of "
-            f"{config.batch_size} passages."
-        )
-    limit = min(config.max_tokens, TokenCounter.for_model(config.base_model).max_tokens)
-    cut = float((counts.passages > limit).mean()) if counts.num_rows else 0.0
-    if cut >= 0.01:
-        found.append(f"About {cut:.0%} of the passages are longer than {limit} tokens and are cut there.")
-    return tuple(found)
-
-
-def _check_disk(config: BaseModel) -> None:
-    model = str(getattr(config, "base_model", ""))
-    if model.startswith(MODEL_REFERENCE):
-        model = str(models.folder(model.removeprefix(MODEL_REFERENCE)))
-    if not model.startswith("bundled/") and not Path(model).is_dir():
-        return  # a hub model is fetched by the run itself, a service has no weights: no size is known here
-    needed = cost.train_disk_bytes(cost.model_size(embedder.resolve(model)))
-    free = shutil.disk_usage(database.home()).free
+def _check_disk(project_id: str, dataset_id: str, recipe: str, checked: BaseModel) -> None:
+    found = None
+    with suppress(ProviderError, DatasetError):  # a model that is not here yet is fetched by the run: no size is known
+        found = _estimate(project_id, dataset_id, recipe, checked, ThisMachine(is_probed=False))
+    needed, free = (found.disk_bytes if found else None) or 0, shutil.disk_usage(database.home()).free
     if free < needed:
         raise StorageError(
             f"The run needs {needed / 1e9:.1f} GB for checkpoints; {free / 1e9:.1f} GB are free in {database.home()}.",

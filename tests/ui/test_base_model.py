@@ -5,7 +5,7 @@ from sqlalchemy import update
 
 from finetune_core.storage import database, tables
 from finetune_core.workspace import corpus, jobs, models, providers, runs
-from finetune_core.workspace.runs import RunEstimate
+from finetune_core.workspace.runs import Estimate
 from tests import filled_project
 from tests.tuned_model import add_tuned_model
 from tests.ui.conftest import OpenPage
@@ -13,7 +13,7 @@ from tests.ui.conftest import OpenPage
 
 @pytest.fixture
 def project_id(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(runs, "estimate", lambda *_: RunEstimate(1, 1, 1, 1, "a guess"))
+    monkeypatch.setattr(runs, "estimate", lambda *_: Estimate(1, "a guess"))
     return filled_project.fill()
 
 

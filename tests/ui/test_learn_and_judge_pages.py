@@ -9,7 +9,7 @@ from finetune_core.storage import database, tables
 from finetune_core.workspace import jobs, mining, models, playground, projects, runs
 from finetune_core.workspace.mining import MinedCounts, MinedQuestion, ScoredPassage
 from finetune_core.workspace.playground import Answer, FoundPassage, Route, ScoredChoice
-from finetune_core.workspace.runs import RunEstimate
+from finetune_core.workspace.runs import Estimate
 from tests import filled_project
 from tests.tuned_model import add_tuned_model
 from tests.ui.conftest import OpenPage
@@ -18,7 +18,9 @@ from tests.ui.conftest import OpenPage
 @pytest.fixture
 def project_id(monkeypatch: pytest.MonkeyPatch) -> str:
     """A project with a dataset version; what a run takes is given, since its files are not there to be counted."""
-    estimate = RunEstimate(150, 2_000_000_000, 900_000_000, 12, "a probe of this machine's speed", ("Only 20 pairs.",))
+    estimate = Estimate(
+        150, "a probe of this machine's speed", 12, 2_000_000_000, 900_000_000, warnings=("Only 20 pairs.",)
+    )
     monkeypatch.setattr(runs, "estimate", lambda *_: estimate)
     return filled_project.fill()
 

@@ -50,7 +50,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     except JobCancelled:
         shutil.rmtree(run.workdir, ignore_errors=True)
         raise
-    _note_speed(config, getattr(model, "facts", {}))
+    _note_speed(recipe, config, getattr(model, "facts", {}))
     _keep_candidates(run, params, config)
     result = _publish(run, params, recipe, config, split, model)
     if not run.was_stopped:
@@ -154,14 +154,14 @@ def _drop_superseded(run: JobRun) -> None:
         export.zip_path(run.project_id, model_id).unlink(missing_ok=True)
 
 
-def _note_speed(config: BaseModel, facts: dict[str, Any]) -> None:
+def _note_speed(recipe: Recipe, config: BaseModel, facts: dict[str, Any]) -> None:
     """What the next estimate goes by."""
     from finetune_core.storage import database
     from finetune_core.training import speeds
 
     spent, read = facts.get("train_seconds") or 0.0, facts.get("num_tokens") or 0
     base_model = getattr(config, "base_model", "")
-    speeds.record(database.home(), base_model, speeds.Work.TRAIN, read, spent, settings.current().threads)
+    speeds.record(database.home(), base_model, recipe.name, read, spent, settings.current().threads)
 
 
 def _limit_threads() -> None:

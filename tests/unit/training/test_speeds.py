@@ -9,23 +9,23 @@ import numpy as np
 import pytest
 
 from finetune_core.training import speeds
-from finetune_core.training.speeds import TimedEmbedder, Work
+from finetune_core.training.speeds import TimedEmbedder
 
 
 def test_the_median_of_the_last_measurements_counts(tmp_path: Path) -> None:
-    assert speeds.tokens_per_s(tmp_path, "m", Work.TRAIN) is None
+    assert speeds.tokens_per_s(tmp_path, "m", "embedding") is None
     for tokens in (100, 9_000, 100, 200, 300, 400):  # the first falls out
-        speeds.record(tmp_path, "m", Work.TRAIN, tokens * 10, 10.0)
-    assert speeds.tokens_per_s(tmp_path, "m", Work.TRAIN) == (300.0, 5)
-    assert speeds.tokens_per_s(tmp_path, "m", Work.TRAIN, threads=99) is None
-    assert speeds.tokens_per_s(tmp_path, "m", Work.ENCODE) is None
-    assert speeds.tokens_per_s(tmp_path, "other", Work.TRAIN) is None
+        speeds.record(tmp_path, "m", "embedding", tokens * 10, 10.0)
+    assert speeds.tokens_per_s(tmp_path, "m", "embedding") == (300.0, 5)
+    assert speeds.tokens_per_s(tmp_path, "m", "embedding", threads=99) is None
+    assert speeds.tokens_per_s(tmp_path, "m", speeds.ENCODE) is None
+    assert speeds.tokens_per_s(tmp_path, "other", "embedding") is None
 
 
 def test_what_is_too_short_says_nothing(tmp_path: Path) -> None:
-    speeds.record(tmp_path, "m", Work.TRAIN, 1000, speeds.MIN_SECONDS / 2)
-    speeds.record(tmp_path, "m", Work.TRAIN, 0, 10.0)
-    assert speeds.tokens_per_s(tmp_path, "m", Work.TRAIN) is None
+    speeds.record(tmp_path, "m", "embedding", 1000, speeds.MIN_SECONDS / 2)
+    speeds.record(tmp_path, "m", "embedding", 0, 10.0)
+    assert speeds.tokens_per_s(tmp_path, "m", "embedding") is None
 
 
 def test_a_probe_on_a_busy_machine_is_made_again_and_the_best_of_a_day_counts(
@@ -57,16 +57,16 @@ def test_a_damaged_file_or_a_full_disk_costs_nothing_but_precision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / speeds.FILE_NAME).write_text("[1, 2")
-    assert speeds.tokens_per_s(tmp_path, "m", Work.TRAIN) is None
-    speeds.record(tmp_path, "m", Work.TRAIN, 1000, 10.0)
-    assert speeds.tokens_per_s(tmp_path, "m", Work.TRAIN) == (100.0, 1)
+    assert speeds.tokens_per_s(tmp_path, "m", "embedding") is None
+    speeds.record(tmp_path, "m", "embedding", 1000, 10.0)
+    assert speeds.tokens_per_s(tmp_path, "m", "embedding") == (100.0, 1)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     before = (tmp_path / speeds.FILE_NAME).read_text()
     monkeypatch.setattr(Path, "write_text", full)
-    speeds.record(tmp_path, "m", Work.TRAIN, 5000, 10.0)
+    speeds.record(tmp_path, "m", "embedding", 5000, 10.0)
     assert (tmp_path / speeds.FILE_NAME).read_text() == before
     assert json.loads(before)
     assert [path.name for path in tmp_path.iterdir()] == [speeds.FILE_NAME]
