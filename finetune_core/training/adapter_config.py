@@ -6,7 +6,17 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
-from finetune_core.training.embedding_config import ADVANCED
+from finetune_core.training.fields import (
+    ADVANCED,
+    REFERENCE,
+    Evaluations,
+    MaxTokens,
+    Patience,
+    Scale,
+    Seed,
+    Warmup,
+    WeightDecay,
+)
 
 
 class Kind(StrEnum):
@@ -50,7 +60,7 @@ class AdapterConfig(BaseModel):
         description="Whose vectors are moved; it stays as it is. The bundled model, a name on the Hugging Face hub, a folder, "
         "another tuned model, or an embedding service.",
         min_length=1,
-        json_schema_extra={"reference": True},
+        json_schema_extra=REFERENCE,
     )
     kind: Kind = Field(
         Kind.LINEAR,
@@ -101,63 +111,21 @@ class AdapterConfig(BaseModel):
         title="Learning rates",
         description="Each is tried for a quarter of the steps; the best on validation is used. One alone is used untried.",
     )
-    warmup: float = Field(
+    warmup: Warmup = Field(
         0.1,
-        ge=0,
-        le=0.9,
-        title="Warm-up",
         description="Share of the steps over which the learning rate rises from zero; then it falls to zero like a cosine.",
-        json_schema_extra=ADVANCED,
     )
-    weight_decay: float = Field(
-        0.01,
-        ge=0,
-        le=1,
-        title="Weight decay",
-        description="Pulls the adapter towards doing nothing; 0 switches it off.",
-        json_schema_extra=ADVANCED,
-    )
-    scale: float = Field(
-        20.0,
-        ge=1,
-        le=200,
-        title="Scale",
-        description="Sharpness of the ranking: cosine similarities are multiplied by it.",
-        json_schema_extra=ADVANCED,
-    )
-    max_tokens: int = Field(
+    weight_decay: WeightDecay = Field(0.01, description="Pulls the adapter towards doing nothing; 0 switches it off.")
+    scale: Scale = 20.0
+    max_tokens: MaxTokens = Field(
         256,
-        ge=16,
-        le=32768,
-        title="Longest text (tokens)",
         description="Longer texts are cut, for base and tuned alike; never above the model's own limit. A tuned model keeps "
         "its limit, a service its own.",
         json_schema_extra=ADVANCED,
     )
-    evaluations: int = Field(
-        30,
-        ge=1,
-        le=500,
-        title="Validations",
-        description="How often the adapter is measured on validation questions.",
-        json_schema_extra=ADVANCED,
-    )
-    patience: int = Field(
-        8,
-        ge=0,
-        le=500,
-        title="Patience",
-        description="Stop early after this many validations in a row without a new best; 0 never stops early.",
-        json_schema_extra=ADVANCED,
-    )
-    seed: int = Field(
-        0,
-        ge=0,
-        le=2**31 - 1,
-        title="Seed",
-        description="The same seed gives the same run on the same machine.",
-        json_schema_extra=ADVANCED,
-    )
+    evaluations: Evaluations = Field(30, description="How often the adapter is measured on validation questions.")
+    patience: Patience = 8
+    seed: Seed = 0
 
     @property
     def caution(self) -> str:

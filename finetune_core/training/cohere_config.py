@@ -1,14 +1,11 @@
 """What a person may choose about a custom reranker at Cohere. It is the form, the command line and the validation."""
 
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
-
-ADVANCED: dict[str, Any] = {"advanced": True}
-"""Marks a setting that the form keeps behind "Advanced settings"."""
+from finetune_core.training.fields import ADVANCED, Margin, MaxTokens, Seed
 
 
 class Negatives(StrEnum):
@@ -60,11 +57,8 @@ class CohereConfig(BaseModel):
     num_negatives: int = Field(
         5, ge=1, le=20, title="Hard negatives for a question", description="The vendor recommends about five."
     )
-    cosine_margin: float = Field(
+    cosine_margin: Margin = Field(
         0.05,
-        ge=0,
-        le=0.9,
-        title="Margin of hard negatives",
         description="For cosine: a passage counts as wrong only if the retriever scores it at least this share below the "
         "right one.",
     )
@@ -76,13 +70,8 @@ class CohereConfig(BaseModel):
         description="How many of the retriever's passages are put into a new order for each question; up to a hundred cost "
         "the same.",
     )
-    max_tokens: int = Field(
-        256,
-        ge=16,
-        le=32768,
-        title="Longest text (tokens)",
-        description="Longer texts are cut by the retriever; never above its own limit.",
-        json_schema_extra=ADVANCED,
+    max_tokens: MaxTokens = Field(
+        256, description="Longer texts are cut by the retriever; never above its own limit.", json_schema_extra=ADVANCED
     )
     validation_queries: int = Field(
         100,
@@ -100,6 +89,4 @@ class CohereConfig(BaseModel):
         description="How often the service is asked how far it is.",
         json_schema_extra=ADVANCED,
     )
-    seed: int = Field(
-        0, ge=0, le=2**31 - 1, title="Seed", description="Decides the random negatives.", json_schema_extra=ADVANCED
-    )
+    seed: Seed = Field(0, description="Decides the random negatives.")

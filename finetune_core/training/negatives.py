@@ -72,8 +72,8 @@ class Candidates:
         from safetensors import safe_open
 
         with safe_open(path, "numpy") as file:
-            tensors = [file.get_tensor(name) for name in ("positions", "scores", "right_scores")]
-            return cls(*tensors, (file.metadata() or {}).get("embedder", ""))
+            positions, scores, right = (file.get_tensor(name) for name in ("positions", "scores", "right_scores"))
+            return cls(positions, scores, right, (file.metadata() or {}).get("embedder", ""))
 
 
 def mine(

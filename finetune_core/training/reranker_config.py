@@ -1,15 +1,27 @@
 """What a person may choose about tuning a reranker. It is the form, the command line and the validation."""
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
-from finetune_core.training.embedding_config import ADVANCED, Schedule
-
-REFERENCE: dict[str, Any] = {"reference": True}
-"""Marks a setting that may name a model of the project."""
+from finetune_core.training.fields import (
+    ADVANCED,
+    REFERENCE,
+    Dropout,
+    Epochs,
+    Evaluations,
+    LearningRate,
+    LearningRateSchedule,
+    Margin,
+    MaxTokens,
+    Patience,
+    Schedule,
+    Seed,
+    Warmup,
+    WeightDecay,
+)
 
 
 class RerankerLoss(StrEnum):
@@ -48,13 +60,11 @@ class RerankerConfig(BaseModel):
         min_length=1,
         json_schema_extra=REFERENCE,
     )
-    epochs: int = Field(2, ge=1, le=50, title="Epochs", description="How often the model sees every training question.")
+    epochs: Epochs = 2
     batch_size: int = Field(
         8, ge=1, le=1024, title="Batch size", description="Questions learned from at once, each with all its passages."
     )
-    learning_rate: float = Field(
-        5e-5, gt=0, le=1e-2, title="Learning rate", description="How far a step moves the model at its peak."
-    )
+    learning_rate: LearningRate = 5e-5
     loss: RerankerLoss = Field(
         RerankerLoss.LIST_NET,
         title="Loss",
@@ -74,13 +84,7 @@ class RerankerConfig(BaseModel):
         title="Hard negatives",
         description="Wrong passages that the retriever ranks high, per question.",
     )
-    margin: float = Field(
-        0.05,
-        ge=0,
-        le=0.9,
-        title="Margin of hard negatives",
-        description="A passage counts as wrong only if the retriever scores it at least this share below the right one.",
-    )
+    margin: Margin = 0.05
     random_negatives: int = Field(
         1,
         ge=0,
@@ -101,17 +105,11 @@ class RerankerConfig(BaseModel):
         description="Also scored in a comparison. Depths below the one above cost no further scoring.",
         json_schema_extra=ADVANCED,
     )
-    max_tokens: int = Field(
-        128,
-        ge=16,
-        le=32768,
-        title="Longest pair (tokens)",
-        description="Question and passage together; what is longer is cut.",
+    max_tokens: MaxTokens = Field(
+        128, title="Longest pair (tokens)", description="Question and passage together; what is longer is cut."
     )
-    retriever_max_tokens: int = Field(
+    retriever_max_tokens: MaxTokens = Field(
         256,
-        ge=16,
-        le=32768,
         title="Longest text of the retriever (tokens)",
         description="Longer texts are cut before the retriever reads them; a tuned retriever keeps its own limit.",
         json_schema_extra=ADVANCED,
@@ -122,60 +120,13 @@ class RerankerConfig(BaseModel):
         description="Sort by the reranker's score plus a share of the retriever's; the share is chosen on validation.",
         json_schema_extra=ADVANCED,
     )
-    warmup: float = Field(
-        0.1,
-        ge=0,
-        le=0.9,
-        title="Warm-up",
-        description="Share of the steps over which the learning rate rises from zero.",
-        json_schema_extra=ADVANCED,
-    )
-    schedule: Schedule = Field(
-        Schedule.LINEAR,
-        title="Schedule",
-        description="How the learning rate goes on after the warm-up.",
-        json_schema_extra=ADVANCED,
-    )
-    weight_decay: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        title="Weight decay",
-        description="Pulls weights towards zero; 0 switches it off.",
-        json_schema_extra=ADVANCED,
-    )
-    dropout: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        title="Dropout",
-        description="Share of activations left out at random in each step.",
-        json_schema_extra=ADVANCED,
-    )
-    evaluations: int = Field(
-        4,
-        ge=1,
-        le=100,
-        title="Validations",
-        description="How often the model is measured on validation questions.",
-        json_schema_extra=ADVANCED,
-    )
-    patience: int = Field(
-        3,
-        ge=0,
-        le=100,
-        title="Patience",
-        description="Stop early after this many validations in a row without a new best; 0 never stops early.",
-        json_schema_extra=ADVANCED,
-    )
-    seed: int = Field(
-        0,
-        ge=0,
-        le=2**31 - 1,
-        title="Seed",
-        description="The same seed gives the same run on the same machine.",
-        json_schema_extra=ADVANCED,
-    )
+    warmup: Warmup = 0.1
+    schedule: LearningRateSchedule = Schedule.LINEAR
+    weight_decay: WeightDecay = 0.0
+    dropout: Dropout = Field(0.0, description="Share of activations left out at random in each step.")
+    evaluations: Evaluations = 4
+    patience: Patience = 3
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -1,14 +1,12 @@
 """What a person may choose about tuning a router. It is the form, the command line and the validation."""
 
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
-
-ADVANCED: dict[str, Any] = {"advanced": True}
-"""Marks a setting that the form keeps behind "Advanced settings"."""
+from finetune_core.training.fields import ADVANCED, REFERENCE, Epochs, LearningRate, MaxTokens, Seed
 
 
 class Method(StrEnum):
@@ -36,7 +34,7 @@ class RoutingConfig(BaseModel):
         description="The embedding model that reads the queries: the bundled one, a name on the Hugging Face hub, a folder, "
         "another tuned model, or an embedding service.",
         min_length=1,
-        json_schema_extra={"reference": True},
+        json_schema_extra=REFERENCE,
     )
     strengths: tuple[float, ...] = Field(
         (1.0, 10.0, 100.0),
@@ -56,11 +54,8 @@ class RoutingConfig(BaseModel):
         "best macro-F1 on validation is taken instead.",
         json_schema_extra=ADVANCED,
     )
-    epochs: int = Field(
+    epochs: Epochs = Field(
         3,
-        ge=1,
-        le=50,
-        title="Epochs",
         description="For the method choices: how often the model sees every training query.",
         json_schema_extra=ADVANCED,
     )
@@ -73,19 +68,13 @@ class RoutingConfig(BaseModel):
         "the wrong choices of each query.",
         json_schema_extra=ADVANCED,
     )
-    learning_rate: float = Field(
+    learning_rate: LearningRate = Field(
         5e-5,
-        gt=0,
-        le=1e-2,
-        title="Learning rate",
         description="For the method choices: how far a step moves the model at its peak.",
         json_schema_extra=ADVANCED,
     )
-    max_tokens: int = Field(
+    max_tokens: MaxTokens = Field(
         256,
-        ge=16,
-        le=32768,
-        title="Longest text (tokens)",
         description="Longer texts are cut, for base and tuned alike; never above the model's own limit.",
         json_schema_extra=ADVANCED,
     )
@@ -105,14 +94,7 @@ class RoutingConfig(BaseModel):
         description="The most test queries it is asked, as each one costs; the same ones in every comparison.",
         json_schema_extra=ADVANCED,
     )
-    seed: int = Field(
-        0,
-        ge=0,
-        le=2**31 - 1,
-        title="Seed",
-        description="The same seed gives the same run on the same machine.",
-        json_schema_extra=ADVANCED,
-    )
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _strengths_are_positive(self) -> Self:

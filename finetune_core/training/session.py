@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from finetune_core.errors import StopRequested
 from finetune_core.recipe import Run
 from finetune_core.training import checkpoints
-from finetune_core.training.embedding_config import Schedule
+from finetune_core.training.fields import Schedule
 from finetune_core.training.selection import Selection
 from finetune_core.training.validation import VALIDATION_SHARE
 
