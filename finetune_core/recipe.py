@@ -71,6 +71,9 @@ class Run(Resources, Protocol):
     def seed(self) -> int:
         """Seeds everything random."""
 
+    def spend(self, service: str, num_searches: float) -> None:
+        """Put on record that a model service charged for that many searches, at once."""
+
     def log(self, step: int, **metrics: float) -> None:
         """Keep one value per name at `step` (>= 0) for the live charts; also a `checkpoint()`."""
 

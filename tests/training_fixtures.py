@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,16 @@ class RecordedRun:
         self.kill_at: int | None = None
         self.folders: dict[str, Path] = {}
         self.services: dict[str, Any] = {}
+        self.num_searches: Counter[str] = Counter()
 
     def model_folder(self, model_id: str) -> Path:
         return self.folders[model_id]
 
     def service(self, name: str) -> Any:
         return self.services[name]
+
+    def spend(self, service: str, num_searches: float) -> None:
+        self.num_searches[service] += num_searches
 
     def log(self, step: int, **metrics: float) -> None:
         for name, value in metrics.items():

@@ -184,7 +184,9 @@ def _ambiguous(test: Part[QueryPassages], checkpoint: Callable[[], None] | None)
     if len(test.corpus) > MAX_COMPARED:
         return []
     ids = [passage.id for passage in test.corpus]
-    asked = {test.corpus.positions[key] for one in test.examples for key in one.relevant if key in test.corpus.positions}
+    asked = {
+        test.corpus.positions[key] for one in test.examples for key in one.relevant if key in test.corpus.positions
+    }
     texts = [passage.full_text for passage in test.corpus]
     enough = 1 + max((len(one.relevant) for one in test.examples), default=0)  # one of so many is not right
     alike = find_alike(texts, asked, THRESHOLD, most=enough, checkpoint=checkpoint)

@@ -2,14 +2,27 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from finetune_core.evaluation.retrieval import Ranking, Retriever
+from finetune_core.evaluation.retrieval import NUM_RANKS, Ranking, Retriever, evaluate_retrieval
 from finetune_core.providers.reranker import Reranker
-from finetune_core.recipe import Run
-from finetune_core.records import Corpus
+from finetune_core.recipe import Report, Run
+from finetune_core.records import Corpus, Part, QueryPassages
+
+
+def evaluate_reranking(system: Retriever, part: Part[QueryPassages], run: Run) -> Report:
+    """As `evaluate_retrieval`. Facts of a system that reranks: also `num_reranked`, passages reranked per question, or for
+    one at a service `num_searches`, what it charged for now."""
+    reranker = getattr(system, "reranker", None)
+    before = getattr(reranker, "num_searches", None)
+    report = evaluate_retrieval(system, part, run, NUM_RANKS)
+    if not isinstance(system, RerankedRetriever):
+        return report
+    if before is None:
+        return replace(report, facts={**report.facts, "num_reranked": system.depth})
+    return replace(report, facts={**report.facts, "num_searches": getattr(reranker, "num_searches", before) - before})
 
 
 @dataclass(frozen=True)

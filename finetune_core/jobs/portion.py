@@ -21,6 +21,10 @@ class Portion:
         """As the other run."""
         return self._run.service(name)
 
+    def spend(self, service: str, num_searches: float) -> None:
+        """As the other run."""
+        self._run.spend(service, num_searches)
+
     def log(self, step: int, **metrics: float) -> None:
         """As the other run."""
         self._run.log(step, **metrics)

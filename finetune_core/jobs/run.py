@@ -14,7 +14,8 @@ from sqlalchemy import Connection, delete, insert
 from finetune_core.errors import JobCancelled, StopRequested
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import Request
-from finetune_core.storage import database, models, providers
+from finetune_core.storage import database, generations, models, providers
+from finetune_core.storage.generations import Spend
 from finetune_core.storage.providers import Provider
 from finetune_core.storage.tables import job_fact
 
@@ -55,6 +56,12 @@ class JobRun:
         """The provider of that name. Raises ProviderError if there is none."""
         with database.reading() as connection:
             return providers.get(connection, name)
+
+    def spend(self, service: str, num_searches: float) -> None:
+        """Add to what this job has cost, at the price that was entered for the provider."""
+        paid = Spend(cost_usd=self.service(service).prices.searches_cost_usd(num_searches))
+        with self.writing() as connection:
+            generations.add_spend(connection, self.project_id, self.job_id, service, paid)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

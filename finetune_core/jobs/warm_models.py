@@ -20,8 +20,9 @@ from finetune_core.errors import ArtefactError, CorpusError
 from finetune_core.evaluation.routing import RoutingAnswer
 from finetune_core.jobs.states import JobState
 from finetune_core.records import Corpus, Labelled
-from finetune_core.storage import artefacts, database, datasets, documents, projects, providers
+from finetune_core.storage import artefacts, database, datasets, documents, generations, projects, providers
 from finetune_core.storage import models as model_rows
+from finetune_core.storage.generations import Spend
 from finetune_core.storage.providers import Provider
 from finetune_core.storage.tables import chunk, document, job
 
@@ -60,6 +61,12 @@ class AnsweringRun:
         """The provider of that name. Raises ProviderError if there is none."""
         with database.reading() as connection:
             return providers.get(connection, name)
+
+    def spend(self, service: str, num_searches: float) -> None:
+        """Add to what this project has cost, at the price that was entered for the provider."""
+        paid = Spend(cost_usd=self.service(service).prices.searches_cost_usd(num_searches))
+        with database.writing() as connection:
+            generations.add_spend(connection, self.project_id, None, service, paid)
 
     def log(self, step: int, **metrics: float) -> None:
         """Answers have no curves: only a checkpoint."""

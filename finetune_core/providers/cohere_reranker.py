@@ -1,6 +1,6 @@
 """Relevance scores from Cohere's rerank endpoint, or from a service that speaks it; each pair is paid for once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,14 @@ MAX_DOCUMENTS = 1000
 class CohereReranker:
     """The model `model` behind `client`; scores are kept below the folder `cache`.
 
-    `num_searches` counts what the service said it charged for since the start: 0 while every pair was known.
+    `num_searches` counts what the service said it charged for since the start: 0 while every pair was known. `on_paid` is
+    told of each such charge at once.
     """
 
-    def __init__(self, client: CohereClient, model: str, cache: Path) -> None:
-        self._client, self.model = client, model
+    def __init__(
+        self, client: CohereClient, model: str, cache: Path, on_paid: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self._client, self.model, self._on_paid = client, model, on_paid
         self.num_searches = 0.0
         self._store = VectorStore(cache / self.fingerprint)
 
@@ -61,6 +64,10 @@ class CohereReranker:
         answer = self._client.ask(
             lambda client: client.rerank(model=self.model, query=query, documents=passages), checkpoint
         )
+        billed = getattr(getattr(answer, "meta", None), "billed_units", None)
+        if charged := getattr(billed, "search_units", None) or 0:
+            self.num_searches += charged
+            self._on_paid(charged)
         scores_P = np.full(len(passages), np.nan, np.float32)
         for result in getattr(answer, "results", None) or []:
             if 0 <= result.index < len(passages):
@@ -70,6 +77,4 @@ class CohereReranker:
                 f"{self.name} scored {len(passages) - unscored} of {len(passages)} passages.",
                 hint="Check that the model is one for reranking.",
             )
-        billed = getattr(getattr(answer, "meta", None), "billed_units", None)
-        self.num_searches += getattr(billed, "search_units", None) or 0
         return scores_P

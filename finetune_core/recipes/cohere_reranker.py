@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ProviderError
 from finetune_core.evaluation.hybrid import retrieval_baselines
-from finetune_core.evaluation.reranking import RerankedRetriever
+from finetune_core.evaluation.reranking import RerankedRetriever, evaluate_reranking
 from finetune_core.evaluation.retrieval import (
     HEADLINE,
     NUM_RANKS,
@@ -18,14 +19,16 @@ from finetune_core.evaluation.retrieval import (
 )
 from finetune_core.providers.cohere_client import CohereClient, open_cohere
 from finetune_core.providers.cohere_reranker import CohereReranker
-from finetune_core.recipe import Recipe, Report, Run, Service
+from finetune_core.recipe import Recipe, Report, Run
 from finetune_core.recipes._embedders import open_embedder
-from finetune_core.records import SERVICE_REFERENCE, Corpus, Part, QueryPassages, ServiceKind, Split
+from finetune_core.recipes._rerankers import cohere_service
+from finetune_core.records import Corpus, Part, QueryPassages, Split
 from finetune_core.training.cohere_config import CohereConfig
 from finetune_core.training.cohere_finetuning import finetune
 
 SETTINGS_FILE = "ayar.json"
 EXPORT_FILE = "reranker.json"
+FINETUNED = "-ft"
 RETIRED = (
     "Cohere retired all fine-tuning, that of rerankers included, on 15 September 2025: its own service will refuse the "
     "upload. This recipe works with services that still offer these endpoints under another base URL. The cross-encoder "
@@ -44,13 +47,13 @@ class CohereModel:
 
     @property
     def rerank_name(self) -> str:
-        """The name by which the rerank endpoint knows it."""
-        return f"{self.finetuned_id}-ft"
+        """The name by which the rerank endpoint knows it: the vendor's guide puts "-ft" after the id."""
+        return f"{self.finetuned_id.removesuffix(FINETUNED)}{FINETUNED}"
 
 
 def train(split: Split[QueryPassages], config: CohereConfig, run: Run) -> CohereModel:
     """Fine-tune at the service; see `training.cohere_finetuning.finetune`. Then measure it on validation questions."""
-    service = _service(config, run)
+    service = cohere_service(config.service, run)
     client = open_cohere(service.base_url, service.key_variable)
     try:
         embedder = open_embedder(config.base_model, run, config.max_tokens)
@@ -74,7 +77,7 @@ def train(split: Split[QueryPassages], config: CohereConfig, run: Run) -> Cohere
 
 def systems(config: CohereConfig, model: CohereModel | None, run: Run) -> dict[str, Retriever]:
     """BM25, the retriever alone, both fused, the retriever with the stock reranker and, if given, with the custom one."""
-    service = _service(config, run)
+    service = cohere_service(config.service, run)
     if model is not None and model.base_url != service.base_url:
         raise ProviderError(
             f"The model {model.finetuned_id} is at {model.base_url}; {service.name} now points to {service.base_url}.",
@@ -86,22 +89,18 @@ def systems(config: CohereConfig, model: CohereModel | None, run: Run) -> dict[s
 def _systems(config: CohereConfig, model: CohereModel | None, client: CohereClient, run: Run) -> dict[str, Retriever]:
     found = retrieval_baselines(open_embedder(config.base_model, run, config.max_tokens))
     base = found["base"]
-    stock = CohereReranker(client, config.stock_model, run.cache)
+    on_paid = partial(run.spend, cohere_service(config.service, run).name)
+    stock = CohereReranker(client, config.stock_model, run.cache, on_paid)
     found["stock"] = RerankedRetriever("stock", base, stock, config.depth)
     if model is not None:
-        custom = CohereReranker(client, model.rerank_name, run.cache)
+        custom = CohereReranker(client, model.rerank_name, run.cache, on_paid)
         found["tuned"] = RerankedRetriever("tuned", base, custom, config.depth)
     return found
 
 
 def evaluate(system: Retriever, part: Part[QueryPassages], config: CohereConfig, run: Run) -> Report:
     """Every question of the part against its whole corpus. Facts: also `num_searches`, what the service charged for."""
-    reranker = getattr(system, "reranker", None)
-    before = reranker.num_searches if reranker else 0
-    report = evaluate_retrieval(system, part, run, NUM_RANKS)
-    if reranker is None:
-        return report
-    return replace(report, facts={**report.facts, "num_searches": reranker.num_searches - before})
+    return evaluate_reranking(system, part, run)
 
 
 def answer(system: Retriever, question: str, config: CohereConfig, *, corpus: Corpus, run: Run, k: int = 10) -> Ranking:
@@ -125,18 +124,6 @@ def export_settings(artefact: Path, target: Path) -> None:
     model = CohereModel(**json.loads((artefact / SETTINGS_FILE).read_text(encoding="utf-8")))
     kept = {"model": model.rerank_name, "base_url": model.base_url}
     (target / EXPORT_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
-
-
-def _service(config: CohereConfig, run: Run) -> Service:
-    name = config.service.removeprefix(SERVICE_REFERENCE).strip()
-    if not name:
-        raise ProviderError(
-            "No service is chosen for the reranker.", hint="Add a provider of kind Cohere on Settings and choose it."
-        )
-    service = run.service(name)
-    if service.kind is not ServiceKind.COHERE:
-        raise ProviderError(f"{name} does not speak Cohere's API.", hint="Choose a provider of kind Cohere.")
-    return service
 
 
 def _measured(

@@ -1,27 +1,21 @@
 """Tune a reranker that reads question and passage together and puts the passages found first into a better order."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from finetune_core.evaluation.hybrid import retrieval_baselines
-from finetune_core.evaluation.reranking import RerankedRetriever
-from finetune_core.evaluation.retrieval import (
-    HEADLINE,
-    NUM_RANKS,
-    RETRIEVAL_METRICS,
-    Ranking,
-    Retriever,
-    evaluate_retrieval,
-)
+from finetune_core.evaluation.reranking import RerankedRetriever, evaluate_reranking
+from finetune_core.evaluation.retrieval import HEADLINE, RETRIEVAL_METRICS, Ranking, Retriever
 from finetune_core.providers.reranker import LocalReranker, is_trained_reranker
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._embedders import open_embedder
+from finetune_core.recipes._rerankers import StockReranker, open_reranker
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files, export_folder
-from finetune_core.records import MODEL_REFERENCE, Corpus, Part, QueryPassages, Split
+from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, Corpus, Part, QueryPassages, Split
 from finetune_core.training import cost, estimates
 from finetune_core.training.reranker_config import ONE_POSITIVE, RerankerConfig
 from finetune_core.training.reranking import train_reranker
@@ -40,12 +34,14 @@ class CrossEncoderModel:
 def train(split: Split[QueryPassages], config: RerankerConfig, run: Run) -> CrossEncoderModel:
     """Tune; see `training.reranking.train_reranker`."""
     embedder = open_embedder(config.retriever, run, config.retriever_max_tokens)
-    trained = train_reranker(split, config, _base(config, run), embedder, run)
+    teacher = open_reranker(config.teacher.strip(), run, config.max_tokens) if config.teacher.strip() else None
+    trained = train_reranker(split, config, _base(config, run), embedder, run, teacher)
     return CrossEncoderModel(trained.folder, config.max_tokens, trained.retriever_weight, trained.facts)
 
 
 def systems(config: RerankerConfig, model: CrossEncoderModel | None, run: Run) -> dict[str, Retriever]:
-    """BM25, the retriever alone ("base"), both fused, and with the tuned reranker; also with the untuned one, if it is one.
+    """BM25, the retriever alone ("base"), both fused, and with the tuned reranker; also with the untuned one, if it is one,
+    and with the "stock" one of a service, if one is set.
 
     "tuned" reranks as many passages as the settings say, "tuned top 5" and the like another number.
     """
@@ -55,6 +51,8 @@ def systems(config: RerankerConfig, model: CrossEncoderModel | None, run: Run) -
     if is_trained_reranker(start):
         untuned = LocalReranker(start, config.max_tokens, run.cache)
         found["base reranker"] = RerankedRetriever("base reranker", base, untuned, config.depth)
+    if service := config.stock_service.removeprefix(SERVICE_REFERENCE).strip():
+        found["stock"] = RerankedRetriever(f"stock {service}", base, StockReranker(service, run), config.depth)
     if model is not None:
         tuned = LocalReranker(model.folder, model.max_tokens, run.cache)
         found["tuned"] = RerankedRetriever("tuned", base, tuned, config.depth, model.retriever_weight)
@@ -66,10 +64,7 @@ def systems(config: RerankerConfig, model: CrossEncoderModel | None, run: Run) -
 
 def evaluate(system: Retriever, part: Part[QueryPassages], config: RerankerConfig, run: Run) -> Report:
     """Every question of the part against its whole corpus. Facts: also `num_reranked`, passages reranked per question."""
-    report = evaluate_retrieval(system, part, run, NUM_RANKS)
-    if not isinstance(system, RerankedRetriever):
-        return report
-    return replace(report, facts={**report.facts, "num_reranked": system.depth})
+    return evaluate_reranking(system, part, run)
 
 
 def answer(

@@ -74,7 +74,8 @@ class RerankerConfig(BaseModel):
     teacher: str = Field(
         "",
         title="Teacher",
-        description="For MSE and MarginMSE: a stronger cross-encoder (hub name or folder) whose scores are learned.",
+        description="For MSE and MarginMSE: whose scores are learned. A stronger cross-encoder (hub name or folder), or "
+        '"service:" and the name of a provider of kind Cohere, which charges a search for each training question, once.',
         json_schema_extra=ADVANCED,
     )
     hard_negatives: int = Field(
@@ -118,6 +119,14 @@ class RerankerConfig(BaseModel):
         True,
         title="Mix in the retriever's score",
         description="Sort by the reranker's score plus a share of the retriever's; the share is chosen on validation.",
+        json_schema_extra=ADVANCED,
+    )
+    stock_service: str = Field(
+        "",
+        max_length=200,
+        title="Stock reranker to compare with",
+        description="The name of a provider of kind Cohere from Settings. In comparisons its model reranks the same passages, "
+        "a paid search for each test question, once; empty: none is asked.",
         json_schema_extra=ADVANCED,
     )
     warmup: Warmup = 0.1

@@ -13,13 +13,13 @@ from finetune_core.errors import DatasetError
 from finetune_core.evaluation.retrieval import DenseRetriever
 from finetune_core.metrics import ranking
 from finetune_core.providers.embedder import Embedder
-from finetune_core.providers.reranker import LocalReranker
+from finetune_core.providers.reranker import Reranker
 from finetune_core.providers.tokens import TokenCounter
 from finetune_core.recipe import Run
 from finetune_core.records import Part, QueryPassages, Split
 from finetune_core.training import negatives
 from finetune_core.training.judged_passages import JudgedPassages, judged_passages, plan_questions, taught
-from finetune_core.training.reranker_config import DISTILLING, ONE_POSITIVE, RerankerConfig
+from finetune_core.training.reranker_config import ONE_POSITIVE, RerankerConfig
 from finetune_core.training.reranker_learner import RerankerLearner, RetrievedPool
 from finetune_core.training.session import Session
 from finetune_core.training.validation import TRAINING_COST, VALIDATION_SHARE
@@ -35,15 +35,23 @@ class TrainedReranker:
 
 
 def train_reranker(
-    split: Split[QueryPassages], config: RerankerConfig, base: str, embedder: Embedder, run: Run
+    split: Split[QueryPassages],
+    config: RerankerConfig,
+    base: str,
+    embedder: Embedder,
+    run: Run,
+    teacher: Reranker | None = None,
 ) -> TrainedReranker:
     """Tune on the training part, choose the step and the retriever's weight on the validation part.
 
-    `base` is the folder or name to start from, `embedder` the retriever's. Continues from the last checkpoint in the run's
+    `base` is the folder or name to start from, `embedder` the retriever's; `teacher`, if given, is asked for the scores to
+    learn instead of right and wrong. Continues from the last checkpoint in the run's
     folder; when a person asks to stop, the best so far is what is left. Raises DatasetError if there is nothing to learn
     from, TrainingError for settings that do not fit the data, and lets JobCancelled through.
     """
     rows = _rows(split, config, embedder, run)
+    if teacher is not None:
+        rows = taught(rows, teacher, run)
     plan = plan_questions(rows, config.batch_size, config.epochs, run.seed)
     step_tokens = _step_tokens(rows, plan, config, base)
     num_evaluations = min(config.evaluations, len(plan))
@@ -104,8 +112,6 @@ def _rows(split: Split[QueryPassages], config: RerankerConfig, embedder: Embedde
             f"The dataset has {len(rows)} training question(s) with a right and a wrong passage; at least 2 are needed.",
             hint="Accept more pairs on the Review page, then freeze a new version.",
         )
-    if config.loss in DISTILLING:
-        return taught(rows, LocalReranker(config.teacher, config.max_tokens, run.cache), run)
     return rows
 
 

@@ -14,9 +14,9 @@ from finetune_core.errors import DatasetError, JobError, ProviderError, StorageE
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import JobState, JobView
 from finetune_core.recipe import Charge, Estimate
-from finetune_core.records import content_id
+from finetune_core.records import MODEL_REFERENCE, content_id
 from finetune_core.storage import database
-from finetune_core.workspace import jobs, outlines, projects
+from finetune_core.workspace import jobs, models, outlines, projects
 from finetune_core.workspace.datasets import get as dataset_version
 from finetune_core.workspace.outlines import ThisMachine
 
@@ -69,11 +69,12 @@ def launch(project_id: str, dataset_id: str, recipe: str, config: Mapping[str, A
     """Queue a run and return its id; the same run asked for twice while it is live is one run.
 
     `dataset_id` may be a version's name. Settings not given take their defaults, the base model that of the project.
-    Raises TrainingError for a setting out of bounds, DatasetError for an unknown version, StorageError if the disk is
-    too full for the checkpoints.
+    Raises TrainingError for a setting out of bounds, DatasetError for an unknown version, ArtefactError for a model that
+    is gone, StorageError if the disk is too full for the checkpoints.
     """
     row = dataset_version(project_id, dataset_id)
     checked = checked_config(project_id, recipe, config)
+    _check_models(checked)
     _check_disk(project_id, row.id, recipe, checked)
     params = {"dataset_id": row.id, "recipe": recipe, "name": name.strip(), "config": checked.model_dump(mode="json")}
     key = content_id(project_id, json.dumps(params, sort_keys=True))
@@ -132,6 +133,12 @@ def _estimate(
 ) -> Estimate | None:
     foresee = recipes.get(recipe).estimate
     return foresee(outlines.outline(project_id, dataset_id), checked, machine) if foresee else None
+
+
+def _check_models(checked: BaseModel) -> None:
+    for name in ("base_model", "retriever", "teacher"):
+        if (reference := str(getattr(checked, name, ""))).startswith(MODEL_REFERENCE):
+            models.folder(reference.removeprefix(MODEL_REFERENCE))
 
 
 def _check_disk(project_id: str, dataset_id: str, recipe: str, checked: BaseModel) -> None:

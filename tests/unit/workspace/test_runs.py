@@ -110,6 +110,24 @@ def test_a_disk_that_is_too_full_is_said_before_the_start(project: str, monkeypa
         runs.launch(project, "v1", "embedding", {})
 
 
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        ("cohere_reranker", {"service": "somewhere"}),
+        ("embedding_adapter", {}),
+        ("router", {"method": "head"}),
+    ],
+)
+def test_what_keeps_no_weights_here_starts_on_a_full_disk(
+    recipe: str, settings: dict[str, str], project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny_dataset(project)
+    monkeypatch.setattr(cost, "train_disk_bytes", lambda size: 10**18)
+    assert runs.get(runs.launch(project, "v1", recipe, settings)).recipe == recipe
+    with pytest.raises(ArtefactError, match="gone"):
+        runs.launch(project, "v1", recipe, settings | {"base_model": "model:gone"})
+
+
 def test_a_reranker_starts_from_models_of_the_project_once_the_disk_has_room(
     project: str, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
