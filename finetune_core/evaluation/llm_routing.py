@@ -4,18 +4,18 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from finetune_core.errors import ProviderError
 from finetune_core.evaluation.asking import ask_all, cost_facts
+from finetune_core.evaluation.prompt_files import prompt
 from finetune_core.evaluation.routing import NEVER, Routes
 from finetune_core.providers.chat import Request
 from finetune_core.recipe import Run
 from finetune_core.records import Corpus, ServiceKind, content_id
 
-PROMPT = Path(__file__).parent / "prompts" / "route.v1.jinja"
+PROMPT = "route.v1"
 MAX_TOKENS = 256
 
 
@@ -66,16 +66,12 @@ class LlmRouter:
 
 
 def _requests(queries: Sequence[str], choices: Corpus) -> list[Request]:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - a prompt
-    template = environment.from_string(PROMPT.read_text(encoding="utf-8"))
     option = {"type": "integer", "enum": list(range(len(choices) + 1))}
     schema = {
         "type": "object", "properties": {"option": option}, "required": ["option"], "additionalProperties": False,
     }  # fmt: skip
-    prompts = (template.render(choices=choices.passages, query=query) for query in queries)
-    return [Request(({"role": "user", "content": prompt},), schema=schema, max_tokens=MAX_TOKENS) for prompt in prompts]
+    prompts = (prompt(PROMPT, choices=choices.passages, query=query) for query in queries)
+    return [Request(({"role": "user", "content": text},), schema=schema, max_tokens=MAX_TOKENS) for text in prompts]
 
 
 def _option(text: str, num_choices: int) -> int | None:

@@ -1,0 +1,22 @@
+"""The prompts of tuned language models: versioned files, the same for training, measuring and use."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Template
+
+FOLDER = Path(__file__).parent / "prompts"
+
+
+def prompt(name: str, **values: Any) -> str:
+    """The prompt file `name` ("judge_correctness.v1") filled in. Raises jinja2.UndefinedError for a missing value."""
+    return _template(name).render(**values).strip()
+
+
+@functools.cache
+def _template(name: str) -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - a prompt
+    return environment.from_string((FOLDER / f"{name}.jinja").read_text(encoding="utf-8"))
