@@ -6,6 +6,9 @@
     ├── CorpusError          a document cannot be read, or a chunk setting makes no sense
     ├── ProviderError        a model service or model file does not do what was asked of it
     │   └── (`retryable` tells whether the same call may succeed later)
+    ├── QueryError           a query cannot be run over a database, which says why
+    │   ├── QueryRefusedError    it is not one SELECT, or would do more than read
+    │   └── QueryLimitError      it takes longer than it may
     ├── PairError            a pair cannot be changed as asked
     │   └── StaleEditError   somebody changed the same pair in between
     ├── DatasetError         examples are too few, malformed or missing
@@ -50,6 +53,18 @@ class ProviderError(FinetuneError):
     def __init__(self, message: str, *, hint: str, retryable: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.retryable = retryable
+
+
+class QueryError(FinetuneError):
+    """A query cannot be run over a database: a table it names is not there, a word is wrong."""
+
+
+class QueryRefusedError(QueryError):
+    """A query is not one SELECT statement, or would do more than read; nothing of it was run."""
+
+
+class QueryLimitError(QueryError):
+    """A query took longer than it may, and was ended."""
 
 
 class PairError(FinetuneError):
