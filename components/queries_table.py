@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components.errors import kept_errors, show_kept_error
-from components.review_card import state_text
+from components.review_deck import state_text
 from components.text import t, tn
 from finetune_core.workspace import labelled
 from finetune_core.workspace.labelled import PairState, Query, QueryFilter
@@ -102,8 +102,9 @@ def _write(
     state_of = {state_text(one): PairState(one) for one in _STATES}
     with kept_errors(key):
         for position, values in edited.items():
-            labelled.change(
-                project_id, rows[int(position)], text=values.get(t("Query")),
+            row = rows[int(position)]
+            labelled.decide(
+                project_id, row.id, row.version, text=values.get(t("Query")),
                 label=label_of[values[t("Choice")]] if t("Choice") in values else None,
                 state=state_of[values[t("State")]] if t("State") in values else None,
             )  # fmt: skip

@@ -1,8 +1,8 @@
-// One pair at a time. Every press names the pair and the version that were on the screen, and stays in an outbox until the
-// server has said what became of it: no press is lost, none lands on another pair. The next pairs are here already, so the
-// card changes at once. What is typed is kept in this browser until it was saved.
+// One example at a time. Every press names the example and the version that were on the screen, and stays in an outbox until
+// the server has said what became of it: no press is lost, none lands on another example. The next ones are here already, so
+// the card changes at once. What is typed or chosen is kept in this browser until it was saved.
 
-const KEYS = { a: "accept", x: "reject", s: "skip", u: "undo", e: "edit" };
+const KEYS = { a: "accept", x: "reject", s: "skip", u: "undo", e: "edit", l: "choose" };
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -45,35 +45,61 @@ function button(state, action, text, key, kind = "") {
   );
 }
 
-function field(state, card, name, text, rows) {
-  const draft = readDraft(state, card);
-  const box = make("textarea", { rows, "data-field": name, "aria-label": text, spellcheck: "true", maxlength: 20000 });
-  box.value = draft?.[name] ?? card[name];
+const typed = (state) => Object.fromEntries(Object.entries(state.boxes).map(([name, box]) => [name, box.value]));
+
+function keepDraft(state, card) {
+  const values = typed(state);
+  const same = card.fields.every((one) => values[one.name] === one.value);
+  writeDraft(state, card, same ? null : { values, version: card.version });
+  note(state);
+}
+
+function field(state, card, one) {
+  const draft = readDraft(state, card)?.values?.[one.name];
+  const common = { "data-field": one.name, "aria-label": one.label };
+  const box = one.options
+    ? make("select", { ...common, "aria-keyshortcuts": "L 1 2 3 4 5 6 7 8 9" },
+      ...one.options.map(([value, title], at) => make("option", { value }, at < 9 ? `${at + 1}  ${title}` : title)))
+    : make("textarea", { ...common, rows: 2, spellcheck: "true", maxlength: 20000 });
+  box.value = draft ?? one.value;
   box.addEventListener("input", () => {
-    const typed = { question: state.question.value, answer: state.answer.value };
-    const same = typed.question === card.question && typed.answer === card.answer;
-    writeDraft(state, card, same ? null : { ...typed, version: card.version });
+    keepDraft(state, card);
     grow(box);
-    note(state);
   });
-  return make("label", { class: "field" }, make("span", { class: "name" }, text), box);
+  state.boxes[one.name] = box;
+  return make("label", { class: "field" }, make("span", { class: "name" }, one.label), box);
+}
+
+// Number keys name the first nine options of the card's choice, L goes to the list of all of them.
+function choose(state, position) {
+  const card = state.cards[0];
+  const one = card?.fields.find((each) => each.options);
+  if (!one) return false;
+  const box = state.boxes[one.name];
+  if (position === undefined) box.focus();
+  else if (position < one.options.length) {
+    box.value = one.options[position][0];
+    keepDraft(state, card);
+  }
+  return true;
 }
 
 function grow(box) {
+  if (box.tagName !== "TEXTAREA") return;
   box.style.height = "auto";
   if (box.scrollHeight) box.style.height = `${Math.min(box.scrollHeight + 2, 320)}px`;
 }
 
-function passage(state, card, one, first) {
+function passage(state, one) {
   const { labels } = state.data;
   const text = make("div", { class: "text", tabindex: "0", role: "region", "aria-label": labels.passage }, one.before);
   if (one.marked) text.append(make("mark", { title: labels.evidence }, one.marked), one.after);
   const head = make("div", { class: "source" }, make("span", { class: "document" }, one.document));
   if (one.heading) head.append(make("span", { class: "heading" }, one.heading));
-  if (!first || one.grade !== 1) head.append(make("span", { class: "grade" }, `${labels.grade} ${one.grade}`));
+  if (one.note) head.append(make("span", { class: "grade" }, one.note));
   const shown = make("section", { class: "passage" }, head, text);
-  if (card.evidence && first && !one.marked) {
-    shown.append(make("div", { class: "source" }, make("span", {}, `${labels.quote}: `), make("q", {}, card.evidence)));
+  if (one.quote) {
+    shown.append(make("div", { class: "source" }, make("span", {}, `${labels.quote}: `), make("q", {}, one.quote)));
   }
   return shown;
 }
@@ -102,7 +128,7 @@ function draw(state) {
   const { labels } = data;
   const card = state.cards[0];
   const typing = root.contains(root.getRootNode().activeElement) && root.getRootNode().activeElement?.dataset?.field;
-  const selection = typing ? [state[typing].selectionStart, state[typing].selectionEnd] : null;
+  const selection = typing ? [state.boxes[typing]?.selectionStart, state.boxes[typing]?.selectionEnd] : null;
   const sameCard = state.shown && card && state.shown.id === card.id && state.shown.version === card.version;
   state.note = make("div", { class: "note", role: "status" });
   if (!card) {
@@ -110,7 +136,7 @@ function draw(state) {
     const undo = data.can_undo && !waiting ? [make("div", { class: "actions" }, button(state, "undo", labels.undo, "U"))] : [];
     root.replaceChildren(
       progress(state), state.note,
-      make("div", { class: "empty" }, make("p", {}, waiting ? labels.loading : data.empty)), ...undo,
+      make("div", { class: "empty" }, make("p", {}, waiting ? labels.loading : labels.empty)), ...undo,
     );
     state.shown = null;
     note(state);
@@ -118,28 +144,26 @@ function draw(state) {
   }
   const facts = make("div", { class: "facts" }, make("span", { class: `state ${card.state}` }, card.state_text));
   for (const fact of card.facts) facts.append(make("span", {}, fact));
-  const question = field(state, card, "question", labels.question, 2);
-  const answer = field(state, card, "answer", labels.answer, 2);
-  state.question = question.querySelector("textarea");
-  state.answer = answer.querySelector("textarea");
+  state.boxes = {};
+  const fields = card.fields.map((one) => field(state, card, one));
+  const alike = make("button", { type: "button", class: "quiet", "data-action": "alike", onclick: () => act(state, "alike") }, labels.alike);
   root.replaceChildren(
     progress(state),
     make("div", { class: "card" },
-      make("div", { class: "side" }, facts, question, answer, state.note,
+      make("div", { class: "side" }, facts, ...fields, state.note,
         make("div", { class: "actions" },
           button(state, "accept", labels.accept, "A", "primary"), button(state, "reject", labels.reject, "X", "refuse"),
           button(state, "edit", labels.edit, "E"), button(state, "skip", labels.skip, "S"), button(state, "undo", labels.undo, "U")),
-        make("button", { type: "button", class: "quiet", "data-action": "alike", onclick: () => act(state, "alike") }, labels.alike),
+        ...(data.can_alike ? [alike] : []),
         make("p", { class: "hint" }, labels.hint)),
-      make("div", { class: "passages" }, ...card.passages.map((one, index) => passage(state, card, one, index === 0)))),
+      make("div", { class: "passages" }, ...card.passages.map((one) => passage(state, one)))),
   );
-  grow(state.question);
-  grow(state.answer);
+  Object.values(state.boxes).forEach(grow);
   state.shown = card;
   note(state);
   if (typing && sameCard) {
-    state[typing].focus();
-    state[typing].setSelectionRange(...selection);
+    state.boxes[typing].focus();
+    state.boxes[typing].setSelectionRange?.(...selection);
   }
   const mark = root.querySelector("mark");
   const box = mark?.closest(".text");
@@ -148,11 +172,15 @@ function draw(state) {
 
 function act(state, action) {
   const card = state.cards[0];
-  if (action === "edit") {
-    state.question?.focus();
+  if (action === "choose") {
+    choose(state);
     return;
   }
-  // While an undo is on its way nobody can know which pair comes next.
+  if (action === "edit") {
+    Object.values(state.boxes)[0]?.focus();
+    return;
+  }
+  // While an undo is on its way nobody can know what comes next.
   if (state.outbox.some((sent) => sent.action === "undo")) return;
   if (action === "undo" ? !(state.data.can_undo || state.outbox.length) : !card) return;
   state.problem = "";
@@ -161,7 +189,7 @@ function act(state, action) {
   else if (action === "alike") sent.id = card.id;
   else {
     Object.assign(sent, { id: card.id, seq: card.seq, version: card.version });
-    if (action !== "skip") Object.assign(sent, { question: state.question.value, answer: state.answer.value });
+    if (action !== "skip") sent.values = typed(state);
     state.cards = state.cards.slice(1);
     state.data.done += action === "skip" ? 0 : 1;
   }
@@ -183,8 +211,8 @@ function settle(state) {
   }
   for (const sent of state.outbox.filter((one) => one.n <= data.acked)) {
     if (failed.has(sent.n)) {
-      // What was typed comes back with the pair as it is now.
-      writeDraft(state, sent, sent.question === undefined ? null : { question: sent.question, answer: sent.answer, version: sent.version });
+      // What was typed comes back with the example as it is now.
+      writeDraft(state, sent, sent.values ? { values: sent.values, version: sent.version } : null);
       state.problem = failed.get(sent.n).message;
     } else if (sent.id && !["skip", "alike"].includes(sent.action)) writeDraft(state, sent, null);
   }
@@ -208,15 +236,19 @@ function pressed(state, event) {
   }
   if (inField || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   if (document.querySelector("[role='dialog']")) return;
+  if (/^[1-9]$/.test(event.key)) {
+    if (choose(state, Number(event.key) - 1)) event.preventDefault();
+    return;
+  }
   const action = KEYS[event.key.toLowerCase()];
-  if (!action) return;
+  if (!action || (action === "choose" && !state.cards[0]?.fields.some((one) => one.options))) return;
   event.preventDefault();
   act(state, action);
 }
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ayar-review");
-  const state = (root.ayar ??= { root, outbox: [], cards: [], number: Date.now() });
+  const state = (root.ayar ??= { root, outbox: [], cards: [], boxes: {}, number: Date.now() });
   const anew = state.project !== data.project || state.filter !== data.filter;
   if (anew && state.project) state.outbox = state.outbox.filter((one) => one.n > data.acked && state.project === data.project);
   Object.assign(state, { data: { ...data }, project: data.project, filter: data.filter, send: setStateValue });

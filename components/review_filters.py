@@ -4,7 +4,7 @@ from collections import Counter
 
 import streamlit as st
 
-from components.review_card import state_text
+from components.review_deck import state_text
 from components.text import plain, t
 from finetune_core.workspace import pairs
 from finetune_core.workspace.pairs import PairFilter, PairState

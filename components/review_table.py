@@ -5,7 +5,7 @@ import math
 import streamlit as st
 
 from components.review_bulk import review_bulk
-from components.review_card import state_text
+from components.review_deck import state_text
 from components.text import t, time_text, tn
 from finetune_core.workspace import pairs
 from finetune_core.workspace.pairs import PairFilter, PairView

@@ -6,11 +6,11 @@ from components.errors import shown_errors
 from components.project import current_project
 from components.queries import queries
 from components.review_add import review_add
-from components.review_card import review_card
 from components.review_files import review_files
 from components.review_filters import review_filters
 from components.review_has_pairs import review_has_pairs
 from components.review_kind import QUERIES, review_kind
+from components.review_pairs import review_pairs
 from components.review_table import review_table
 from components.text import t
 
@@ -40,7 +40,7 @@ def page() -> None:
             if view == "table":
                 review_table(project.id, chosen, key="table")
             else:
-                review_card(project.id, chosen, key="card")
+                review_pairs(project.id, chosen, key="card")
 
 
 page()

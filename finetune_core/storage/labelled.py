@@ -1,10 +1,10 @@
 """Queries with the choice each is for, and the choices: how they come in, are found, changed, and gathered for a freeze."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Passage, SplitName, content_id
 from finetune_core.storage.database import now, portions
@@ -14,11 +14,15 @@ from finetune_core.storage.tables import choice, labelled
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Something a query can be for: a tool, an index, a department. `id` is the label that queries carry."""
+    """Something a query can be for: a tool, an index, a department. `id` is the label that queries carry.
+
+    `documents` are the ids of the project's documents that it is about, so that queries can be written over them.
+    """
 
     id: str
     name: str
     description: str = ""
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +36,26 @@ class NewQuery:
     source: PairSource
     split: str = ""
     state: PairState = PairState.ACCEPTED
+    generator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A stored query; `version` grows with every change, and every change names the one it saw."""
+    """A stored query. `seq` is its order of creation; `version` grows with every change, and every change names the one it
+    saw. `set_aside_by` is the filter that set it aside, and `set_aside_why` what that found."""
 
+    seq: int
     id: str
     version: int
     state: PairState
+    set_aside_by: str
+    set_aside_why: str
     split: str
     query: str
     label: str
     seed_question: str
     source: str
+    reviewed_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +76,23 @@ class GatheredQueries:
     num_never_reviewed: int
 
 
-QUERY_NAMES = ("id", "version", "state", "split", "query", "label", "seed_question", "source")
-QUERY_COLUMNS = [labelled.c[name] for name in QUERY_NAMES]
+QUERY_COLUMNS = [labelled.c[one.name] for one in fields(Query)]
 
 
 def choices(connection: Connection, project_id: str) -> list[Choice]:
     """The choices of a project in order of creation."""
     rows = connection.execute(
-        select(choice.c.id, choice.c.name, choice.c.description)
+        select(choice.c.id, choice.c.name, choice.c.description, choice.c.documents)
         .where(choice.c.project_id == project_id)
         .order_by(choice.c.seq)
     )
-    return [Choice(*row) for row in rows]
+    return [Choice(row.id, row.name, row.description, tuple(row.documents)) for row in rows]
 
 
 def save_choice(connection: Connection, project_id: str, given: Choice) -> None:
-    """Add a choice, or change the name and description of the one with its id."""
+    """Add a choice, or change the name, description and documents of the one with its id."""
     here = (choice.c.project_id == project_id, choice.c.id == given.id)
-    values = {"name": given.name, "description": given.description}
+    values = {"name": given.name, "description": given.description, "documents": list(given.documents)}
     if not connection.execute(update(choice).where(*here).values(values)).rowcount:
         connection.execute(insert(choice).values(project_id=project_id, id=given.id, **values))
 
@@ -119,10 +128,46 @@ def page(
     connection: Connection, project_id: str, chosen: QueryFilter, offset: int, limit: int
 ) -> tuple[list[Query], int]:
     """Some of the queries of a filter in order of creation, and how many there are in all."""
-    where = _where(project_id, chosen)
-    total = connection.scalar(select(func.count()).select_from(labelled).where(*where)) or 0
-    rows = connection.execute(select(*QUERY_COLUMNS).where(*where).order_by(labelled.c.seq).offset(offset).limit(limit))
+    where = matches(project_id, chosen)
+    total = connection.scalar(select(func.count()).select_from(labelled).where(where)) or 0
+    rows = connection.execute(select(*QUERY_COLUMNS).where(where).order_by(labelled.c.seq).offset(offset).limit(limit))
     return [_query(row) for row in rows], total
+
+
+def get(connection: Connection, project_id: str, query_id: str) -> Query | None:
+    """The query of that id, or None."""
+    here = (labelled.c.project_id == project_id, labelled.c.id == query_id)
+    row = connection.execute(select(*QUERY_COLUMNS).where(*here)).first()
+    return _query(row) if row else None
+
+
+def by_seq(connection: Connection, seqs: Sequence[int]) -> list[Query]:
+    """The queries of those numbers, in order of creation."""
+    found = select(*QUERY_COLUMNS).where(labelled.c.seq.in_(seqs)).order_by(labelled.c.seq)
+    return [_query(row) for row in connection.execute(found)]
+
+
+def following(
+    connection: Connection, project_id: str, chosen: QueryFilter, after_seq: int = 0, num: int = 1
+) -> list[Query]:
+    """The first `num` queries of the filter after `after_seq` in order of creation; fewer where there are fewer."""
+    found = select(*QUERY_COLUMNS).where(matches(project_id, chosen), labelled.c.seq > after_seq)
+    return [_query(row) for row in connection.execute(found.order_by(labelled.c.seq).limit(num))]
+
+
+def wordings(connection: Connection, project_id: str, query: Query, limit: int = 10) -> list[Query]:
+    """Other queries worded after the same seed question, in order of creation, at most `limit`."""
+    here = (labelled.c.project_id == project_id, labelled.c.seed_question == query.seed_question)
+    found = select(*QUERY_COLUMNS).where(*here, labelled.c.seq != query.seq).order_by(labelled.c.seq).limit(limit)
+    return [_query(row) for row in connection.execute(found)]
+
+
+def counts_by_state(connection: Connection, project_id: str, chosen: QueryFilter | None = None) -> dict[PairState, int]:
+    """Number of queries in each state (0 where none), over the filter's other conditions; its state is not applied."""
+    others = replace(chosen or QueryFilter(), state="")
+    found = select(labelled.c.state, func.count()).where(matches(project_id, others)).group_by(labelled.c.state)
+    by_state = {row[0]: row[1] for row in connection.execute(found)}
+    return {state: by_state.get(state, 0) for state in PairState}
 
 
 def counts(connection: Connection, project_id: str) -> dict[tuple[str, PairState], int]:
@@ -133,20 +178,6 @@ def counts(connection: Connection, project_id: str) -> dict[tuple[str, PairState
         .group_by(labelled.c.label, labelled.c.state)
     )
     return {(label, PairState(state)): num for label, state, num in rows}
-
-
-def change(connection: Connection, project_id: str, query_id: str, version: int, **values: Any) -> bool:
-    """Set columns of the query if it still has that version; whether it had."""
-    here = (labelled.c.project_id == project_id, labelled.c.id == query_id, labelled.c.version == version)
-    values |= {"version": version + 1, "reviewed_at": now()}
-    return bool(connection.execute(update(labelled).where(*here).values(values)).rowcount)
-
-
-def decide_all(connection: Connection, project_id: str, chosen: QueryFilter, state: PairState) -> int:
-    """Give all queries of a filter a state; how many there were."""
-    where = _where(project_id, chosen)
-    values = {"state": state, "version": labelled.c.version + 1, "reviewed_at": now()}
-    return connection.execute(update(labelled).where(*where).values(values)).rowcount
 
 
 def gather(connection: Connection, project_id: str, *, include_pending: bool = False) -> GatheredQueries:
@@ -191,7 +222,8 @@ def _contents(connection: Connection, project_id: str, ids: set[str]) -> dict[st
     return {row.id: (row.query, row.label, row.split) if row.version == 1 else None for row in rows}
 
 
-def _where(project_id: str, chosen: QueryFilter) -> Sequence[ColumnElement[bool]]:
+def matches(project_id: str, chosen: QueryFilter) -> ColumnElement[bool]:
+    """The SQL condition of a filter."""
     where = [labelled.c.project_id == project_id]
     if chosen.state:
         where.append(labelled.c.state == chosen.state)
@@ -199,15 +231,14 @@ def _where(project_id: str, chosen: QueryFilter) -> Sequence[ColumnElement[bool]
         where.append(labelled.c.label == chosen.label)
     if chosen.text.strip():
         where.append(labelled.c.query.icontains(chosen.text.strip(), autoescape=True))
-    return where
+    return and_(*where)
 
 
 def _query(row: Any) -> Query:
-    return Query(
-        row.id, row.version, PairState(row.state), row.split, row.query, row.label, row.seed_question, row.source
-    )
+    values = dict(row._mapping)
+    return Query(**{**values, "state": PairState(values["state"])})
 
 
 def _row(project_id: str, new: NewQuery) -> dict[str, Any]:
-    names = ("id", "state", "split", "query", "label", "seed_question", "source")
+    names = ("id", "state", "split", "query", "label", "seed_question", "source", "generator")
     return {"project_id": project_id, "created_at": now(), **{name: getattr(new, name) for name in names}}

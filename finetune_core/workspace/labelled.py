@@ -3,23 +3,34 @@
 import csv
 import io
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from finetune_core.corpus.interchange import queries as files
 from finetune_core.errors import DatasetError, PairError, StaleEditError
 from finetune_core.records import OUT_OF_SCOPE, SplitName, content_id
-from finetune_core.storage import database
+from finetune_core.storage import database, reviews
 from finetune_core.storage import labelled as rows
 from finetune_core.storage.labelled import Choice, NewQuery, Query, QueryFilter
 from finetune_core.storage.pairs import PairSource, PairState
+from finetune_core.workspace import reviewing
+from finetune_core.workspace.reviewing import Progress, UndoneStep
 
 __all__ = ["OUT_OF_SCOPE", "Choice", "PairState", "Query", "QueryFilter"]
 
 MAX_TEXT = 2000
 MAX_CHOICES = 2000
 EXPORTS = ("jsonl", "csv")
+
+
+@dataclass(frozen=True)
+class QueryView:
+    """A query with others that were worded after the same seed question."""
+
+    query: Query
+    wordings: tuple[Query, ...]
 
 
 @dataclass(frozen=True)
@@ -57,8 +68,13 @@ def counts(project_id: str) -> dict[str, int]:
     return found
 
 
-def save_choice(project_id: str, name: str, description: str = "", choice_id: str = "") -> Choice:
-    """Add a choice, or change the one of that id. Raises DatasetError for an empty name or one too many."""
+def save_choice(
+    project_id: str, name: str, description: str = "", choice_id: str = "", documents: Sequence[str] | None = None
+) -> Choice:
+    """Add a choice, or change the one of that id; `documents` None leaves those as they are.
+
+    Raises DatasetError for an empty name or one too many.
+    """
     name, description = name.strip(), description.strip()
     if not 1 <= len(name) <= 200 or len(description) > MAX_TEXT:
         raise DatasetError(
@@ -66,9 +82,11 @@ def save_choice(project_id: str, name: str, description: str = "", choice_id: st
             f"{len(name)} and {len(description):,}.",
             hint="Give it a short name.",
         )
-    saved = Choice(choice_id or name, name, description)
+    saved = Choice(choice_id or name, name, description, tuple(documents or ()))
     with database.writing() as connection:
         known = {one.id: one for one in rows.choices(connection, project_id)}
+        if documents is None and saved.id in known:
+            saved = replace(saved, documents=known[saved.id].documents)
         if not choice_id and saved.id in known:
             raise DatasetError(
                 f"There is a choice called {name!r} already.", hint="Change that one, or choose another name."
@@ -109,26 +127,82 @@ def page(project_id: str, chosen: QueryFilter, number: int, size: int = 50) -> t
         return rows.page(connection, project_id, chosen, number * size, size)
 
 
-def change(
-    project_id: str, query: Query, *, text: str | None = None, label: str | None = None, state: PairState | None = None
-) -> None:
-    """Change a query as it was shown. Raises StaleEditError if it changed since, DatasetError for what cannot be kept."""
-    values = {"query": text and " ".join(text.split()), "label": label, "state": state}
-    if text is not None and not 1 <= len(text.strip()) <= MAX_TEXT:
+def decide(
+    project_id: str,
+    query_id: str,
+    version: int,
+    *,
+    text: str | None = None,
+    label: str | None = None,
+    state: PairState | None = None,
+) -> Query:
+    """Give the query what is not None, as one step that undo takes back; the query as it is now.
+
+    `version` is the one that was shown. Raises StaleEditError that says what changed since, and DatasetError for an empty or
+    too long text and for a label that no choice has; nothing is written then.
+    """
+    given = {"query": None if text is None else " ".join(text.split()), "label": label, "state": state}
+    given = {name: value for name, value in given.items() if value is not None}
+    if text is not None and not 1 <= len(given["query"] or "") <= MAX_TEXT:
         raise DatasetError(f"A query has 1 to {MAX_TEXT:,} characters.", hint="Write one, or reject it.")
     with database.writing() as connection:
         _require_known(rows.missing_labels(connection, project_id, [label or OUT_OF_SCOPE]))
-        given = {name: value for name, value in values.items() if value is not None}
-        if not rows.change(connection, project_id, query.id, query.version, **given):
-            raise StaleEditError(
-                "This query was changed elsewhere since it was shown; nothing was written.", hint="Look at it again."
-            )
+        found = _existing(rows.get(connection, project_id, query_id), query_id)
+        values: dict[str, Any] = {name: value for name, value in given.items() if value != getattr(found, name)}
+        if found.version != version and values:
+            raise _stale(found)
+        if values:
+            if "state" in values:
+                reviewed_at = None if state == PairState.PENDING else database.now()
+                values |= {"set_aside_by": "", "reviewed_at": reviewed_at}
+            reviews.change(connection, reviews.QUERIES, project_id, found, values)
+        return _existing(rows.get(connection, project_id, query_id), query_id)
+
+
+def upcoming(project_id: str, chosen: QueryFilter, after_seq: int = 0, num: int = 1) -> list[QueryView]:
+    """The next `num` queries of the filter after `after_seq`, going round to the front at the end; fewer where it has
+    fewer."""
+    with database.reading() as connection:
+        found = rows.following(connection, project_id, chosen, after_seq, num)
+        if len(found) < num and after_seq > 0:
+            seen = {one.seq for one in found}
+            front = rows.following(connection, project_id, chosen, 0, num)
+            found += [one for one in front if one.seq not in seen][: num - len(found)]
+        return [QueryView(one, tuple(rows.wordings(connection, project_id, one))) for one in found]
+
+
+def get(project_id: str, query_id: str) -> QueryView:
+    """The query of that id. Raises DatasetError if there is none."""
+    with database.reading() as connection:
+        found = _existing(rows.get(connection, project_id, query_id), query_id)
+        return QueryView(found, tuple(rows.wordings(connection, project_id, found)))
+
+
+def progress(project_id: str, chosen: QueryFilter | None = None) -> Progress:
+    """Counts in each state over the filter's other conditions, the measured pace, and whether a step can be undone."""
+    with database.reading() as connection:
+        counts_by_state = rows.counts_by_state(connection, project_id, chosen)
+        return reviewing.progress(connection, reviews.QUERIES, project_id, counts_by_state)
+
+
+def undo(project_id: str) -> UndoneStep[Query] | None:
+    """Take back the last decision, edit or bulk action on queries; None where there is nothing to undo.
+
+    Raises StaleEditError if every query of that step was changed in another way since.
+    """
+    with database.writing() as connection:
+        done = reviews.undo(connection, reviews.QUERIES, project_id)
+        if done is None:
+            return None
+        back = rows.by_seq(connection, done.seqs[: database.BATCH])
+    reviewing.require_undone(done)
+    return UndoneStep(tuple(back), len(done.seqs), done.num_changed_since)
 
 
 def decide_all(project_id: str, chosen: QueryFilter, state: PairState) -> int:
-    """Give all queries of a filter a state; how many there were."""
+    """Give all queries of a filter a state; how many changed. One undo takes all of it back."""
     with database.writing() as connection:
-        return rows.decide_all(connection, project_id, chosen, state)
+        return reviews.change_all(connection, reviews.QUERIES, project_id, rows.matches(project_id, chosen), state)
 
 
 def import_queries(project_id: str, path: Path, split: str = "", out_of_scope: str = "") -> QueryImport:
@@ -162,10 +236,11 @@ def import_choices(project_id: str, path: Path) -> int:
     """Add a file's choices, or describe those that are there; how many the file has. Raises DatasetError."""
     found = files.read_choices(path)
     with database.writing() as connection:
-        known = {one.id for one in rows.choices(connection, project_id)}
-        _require_room(len(known | {one.id for one in found}))
+        known = {one.id: one.documents for one in rows.choices(connection, project_id)}
+        _require_room(len(known.keys() | {one.id for one in found}))
         for one in found:
-            rows.save_choice(connection, project_id, Choice(one.id, one.name, one.description))
+            described = Choice(one.id, one.name, one.description, known.get(one.id, ()))
+            rows.save_choice(connection, project_id, described)
     return len(found)
 
 
@@ -186,6 +261,20 @@ def export_bytes(project_id: str, file_format: str, chosen: QueryFilter) -> byte
     writer.writeheader()
     writer.writerows(table)
     return stream.getvalue().encode("utf-8-sig")
+
+
+def _existing(found: Query | None, query_id: str) -> Query:
+    if found is None:
+        raise DatasetError(f"There is no query {query_id!r}; it may have been deleted.", hint="Reload the page.")
+    return found
+
+
+def _stale(now: Query) -> StaleEditError:
+    return StaleEditError(
+        f"This query was changed since you saw it: it is {now.state.value} now, for {now.label or 'none of the choices'}, "
+        f"and says {now.query[:80]!r}. Nothing was written.",
+        hint="Look at how it is now, then decide again; what you typed is still in the boxes.",
+    )
 
 
 def _require_room(num_choices: int) -> None:

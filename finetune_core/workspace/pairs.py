@@ -16,7 +16,8 @@ from finetune_core.storage import pairs as rows
 from finetune_core.storage.database import Connection
 from finetune_core.storage.imports import ImportSummary
 from finetune_core.storage.pairs import NewPair, Pair, PairFilter, PairSource, PairState
-from finetune_core.workspace import jobs
+from finetune_core.workspace import jobs, reviewing
+from finetune_core.workspace.reviewing import Progress, UndoneStep
 
 __all__ = ["FORMATS", "WRITTEN", "ImportSummary", "Pair", "PairFilter", "PairSource", "PairState"]
 
@@ -46,35 +47,6 @@ class PairView:
     passages: tuple[PassageView, ...]
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the review of a project is; `pairs_per_hour` is measured, None until three decisions were made in a row."""
-
-    counts: dict[PairState, int]
-    pairs_per_hour: float | None
-    can_undo: bool
-
-    @property
-    def num_done(self) -> int:
-        """Pairs a person or import has decided on."""
-        return self.counts[PairState.ACCEPTED] + self.counts[PairState.REJECTED]
-
-    @property
-    def hours_left(self) -> float | None:
-        """How long the pending ones take at the measured pace."""
-        return self.counts[PairState.PENDING] / self.pairs_per_hour if self.pairs_per_hour else None
-
-
-@dataclass(frozen=True)
-class UndoneStep:
-    """What an undo brought back: the first of its pairs as they are again (at most 500), the number of all of them, and of
-    those that were left alone because they were changed in another way since."""
-
-    pairs: tuple[Pair, ...]
-    num_back: int
-    num_changed_since: int
-
-
 def upcoming(project_id: str, chosen: PairFilter, after_seq: int = 0, num: int = 1) -> list[PairView]:
     """The next `num` pairs of the filter after `after_seq`, going round to the front at the end; fewer where it has fewer."""
     with database.reading() as connection:
@@ -95,11 +67,8 @@ def get(project_id: str, pair_id: str) -> PairView:
 def progress(project_id: str, chosen: PairFilter | None = None) -> Progress:
     """Counts in each state over the filter's other conditions, the measured pace, and whether a step can be undone."""
     with database.reading() as connection:
-        return Progress(
-            rows.counts_by_state(connection, project_id, chosen),
-            reviews.decisions_per_hour(connection, reviews.PAIRS, project_id),
-            reviews.can_undo(connection, reviews.PAIRS, project_id),
-        )
+        counts = rows.counts_by_state(connection, project_id, chosen)
+        return reviewing.progress(connection, reviews.PAIRS, project_id, counts)
 
 
 def decide(
@@ -136,7 +105,7 @@ def decide(
         return _existing(rows.get(connection, project_id, pair_id), pair_id)
 
 
-def undo(project_id: str) -> UndoneStep | None:
+def undo(project_id: str) -> UndoneStep[Pair] | None:
     """Take back the last decision, edit or bulk action; None where there is nothing to undo.
 
     Raises StaleEditError if every pair of that step was changed in another way since.
@@ -146,11 +115,7 @@ def undo(project_id: str) -> UndoneStep | None:
         if done is None:
             return None
         back = rows.by_seq(connection, done.seqs[: database.BATCH])
-    if not done.seqs:
-        raise StaleEditError(
-            "The last step was not undone: its pair was changed since, in another tab or by a filter.",
-            hint="Look the pair up in the table and set it as it should be.",
-        )
+    reviewing.require_undone(done)
     return UndoneStep(tuple(back), len(done.seqs), done.num_changed_since)
 
 

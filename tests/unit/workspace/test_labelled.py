@@ -148,9 +148,9 @@ def test_two_tabs_do_not_overwrite_each_other(project_id: str) -> None:
     labelled.save_choice(project_id, "travel")
     labelled.add(project_id, ["When is it due?"], "billing")
     shown = labelled.page(project_id, QueryFilter(), 0)[0][0]
-    labelled.change(project_id, shown, label="travel")
-    with pytest.raises(StaleEditError, match="changed elsewhere"):
-        labelled.change(project_id, shown, state=PairState.REJECTED)
+    labelled.decide(project_id, shown.id, shown.version, label="travel")
+    with pytest.raises(StaleEditError, match="for travel, and says"):
+        labelled.decide(project_id, shown.id, shown.version, state=PairState.REJECTED)
     now = labelled.page(project_id, QueryFilter(label="travel"), 0)[0][0]
     assert (now.label, now.state) == ("travel", PairState.ACCEPTED)
 

@@ -97,10 +97,10 @@ def test_every_step_can_be_taken_back_one_by_one(project_id: str) -> None:
     pairs.decide(project_id, "q0", 1, PairState.ACCEPTED, question="Edited?")
     pairs.decide(project_id, "q0", 2, PairState.REJECTED)
     pairs.decide_all(project_id, PENDING, PairState.ACCEPTED)
-    assert [one.id for one in pairs.undo(project_id).pairs] == ["q1", "q2", "q3", "q4"]
+    assert [one.id for one in pairs.undo(project_id).examples] == ["q1", "q2", "q3", "q4"]
     assert pairs.progress(project_id).counts[PairState.PENDING] == 4
-    assert pairs.undo(project_id).pairs[0].state == PairState.ACCEPTED
-    back = pairs.undo(project_id).pairs[0]
+    assert pairs.undo(project_id).examples[0].state == PairState.ACCEPTED
+    back = pairs.undo(project_id).examples[0]
     assert (back.state, back.question, back.reviewed_at, back.original) == (
         PairState.PENDING, "What is the time 0?", None, None,
     )  # fmt: skip
@@ -128,7 +128,7 @@ def test_an_undo_of_many_counts_all_and_says_what_it_left(project_id: str) -> No
     with database.writing() as connection:
         connection.exec_driver_sql("UPDATE pair SET version = 9 WHERE id = 'm7'")
     step = pairs.undo(project_id)
-    assert (len(step.pairs), step.num_back, step.num_changed_since) == (500, 604, 1)
+    assert (len(step.examples), step.num_back, step.num_changed_since) == (500, 604, 1)
     assert state_of(project_id, "m7") == "rejected"
 
 
@@ -160,7 +160,7 @@ def test_the_pace_is_measured_without_pauses(project_id: str, monkeypatch: pytes
     monkeypatch.setattr(database, "now", lambda: next(times))
     for number in range(5):
         pairs.decide(project_id, f"q{number}", 1, PairState.ACCEPTED)
-    assert pairs.progress(project_id).pairs_per_hour == pytest.approx(270)
+    assert pairs.progress(project_id).per_hour == pytest.approx(270)
     assert pairs.progress(project_id).hours_left == 0
 
 
