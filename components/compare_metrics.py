@@ -53,7 +53,7 @@ def _all(view: ComparisonView, system: str) -> None:
                     **times,
                 )
             )
-    for line in _notes(view, system):
+    for line in [*_against_floors(view, system), *_notes(view, system)]:
         st.caption(line)
 
 
@@ -123,6 +123,25 @@ def pill(interval: dict[str, Any]) -> str:
 
 def _bounds(interval: dict[str, Any]) -> str:
     return "–" if interval["low"] is None else f"{signed(interval['low'])}\u00a0…\u00a0{signed(interval['high'])}"
+
+
+def _against_floors(view: ComparisonView, system: str) -> list[str]:
+    """How far the tuned model lies above each thing that needs no tuning: a stock reranker, BM25."""
+    lines, intervals = [], view.difference(system).get("floors", {})
+    for floor in view.floors(system):
+        interval = intervals.get(floor["key"])
+        if interval and interval["low"] is not None:
+            lines.append(
+                t(
+                    "{metric} against {name}: {change}, 95 % interval {low} to {high}; exploratory.",
+                    metric=plain(view.result["titles"][view.result["headline"]]),
+                    name=plain(floor["name"]),
+                    change=signed(interval["difference"]),
+                    low=signed(interval["low"]),
+                    high=signed(interval["high"]),
+                )
+            )
+    return lines
 
 
 def _notes(view: ComparisonView, system: str) -> list[str]:

@@ -20,7 +20,8 @@ def playground_models(project_id: str, *, key: str) -> list[Contender]:
     def name(contender_id: str) -> str:
         shown = known[contender_id]
         is_ambiguous = sum(other.name == shown.name for other in known.values()) > 1
-        label = shown.name if shown.base_id else t("{name} (base)", name=shown.name)
+        suffixed = t("{name} (stock)", name=shown.name) if shown.is_stock else t("{name} (base)", name=shown.name)
+        label = shown.name if shown.base_id else suffixed
         return f"{label} · {contender_id[:6]}" if is_ambiguous else label
 
     left, right = st.columns(2)

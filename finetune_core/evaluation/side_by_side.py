@@ -110,6 +110,9 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
                 **_finite({"before": contrast.before, "after": contrast.after}),
                 "spread": _spread(by_key[entry.against].report, entry.report, measures),
                 "metrics": {name: _finite(asdict(interval)) for name, interval in intervals.items()},
+                "floors": {
+                    floor.key: _finite(asdict(_above(floor, entry, measures))) for floor in _floors(entries, entry)
+                },
                 "verdict": _finite(asdict(verdict_of_one)),
             }
             for entry, intervals, contrast, verdict_of_one in zip(
@@ -176,17 +179,23 @@ def _reranking_ms(before: Report, after: Report) -> float | None:
 def _floor(entries: Sequence[Entry], chosen: Entry, measures: Measures) -> tuple[str, Interval] | None:
     """The best of the trivial baselines beside the chosen system, and the interval of the system minus it."""
     metric = measures.metrics[measures.headline]
-    values = {
-        entry.key: metric(entry.report.columns)
-        for entry in entries
-        if entry.role == "floor" and not entry.model_id and entry.key in chosen.beside
-    }
+    values = {floor.key: metric(floor.report.columns) for floor in _floors(entries, chosen)}
     scored = {key: value for key, value in values.items() if math.isfinite(value)}
     if not scored:
         return None
     best = next(entry for entry in entries if entry.key == max(scored, key=scored.__getitem__))
-    columns = (best.report.columns, chosen.report.columns)
-    return best.name, paired_interval(*columns, chosen.report.groups, metric)
+    return best.name, _above(best, chosen, measures)
+
+
+def _floors(entries: Sequence[Entry], tuned: Entry) -> list[Entry]:
+    """What needs no tuning and stands beside the tuned system, besides its base."""
+    return [entry for entry in entries if entry.role == "floor" and not entry.model_id and entry.key in tuned.beside]
+
+
+def _above(floor: Entry, tuned: Entry, measures: Measures) -> Interval:
+    """The interval of the tuned system minus the floor, on the headline metric."""
+    columns = (floor.report.columns, tuned.report.columns)
+    return paired_interval(*columns, tuned.report.groups, measures.metrics[measures.headline])
 
 
 def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:

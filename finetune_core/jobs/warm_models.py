@@ -1,7 +1,8 @@
 """The models that answer Playground questions, kept loaded with the vectors of the passages they search.
 
 A contender is named by a text: the id of a tuned model; that id followed by "/base" for the model it was tuned from, with
-the same prefixes and limits; or "base" for the project's base model as the recipe sets it up by default.
+the same prefixes and limits, or by "/stock" for the stock reranker of a service that it is compared with; or "base" for
+the project's base model as the recipe sets it up by default.
 """
 
 import os
@@ -17,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from finetune_core.errors import ArtefactError, CorpusError
+from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.routing import RoutingAnswer
 from finetune_core.jobs.states import JobState
 from finetune_core.records import Corpus, Labelled
@@ -28,7 +30,7 @@ from finetune_core.storage.tables import chunk, document, job
 
 MAX_WARM = 2
 BASE = "base"
-BASE_OF = "/base"
+BASE_OF, STOCK_OF = "/base", "/stock"
 DEFAULT_RECIPE = "embedding"
 TELL_S = 0.5
 Tell = Callable[[float, str], None]
@@ -153,6 +155,17 @@ def base_name(manifest: Mapping[str, Any]) -> str:
     return str(manifest.get("config", {}).get("retriever") or manifest.get("base_model", BASE))
 
 
+def stock_name(manifest: Mapping[str, Any]) -> str:
+    """What the stock reranker beside a model is called: its own name, or the service's; "" if there is none."""
+    config = manifest.get("config", {})
+    return str(config.get("stock_model") or config.get("stock_service") or "")
+
+
+def model_of(contender_id: str) -> str:
+    """The id of the tuned model that a contender is or stands beside; "base" for the project's base model."""
+    return contender_id.partition("/")[0]
+
+
 @dataclass
 class _Warm:
     """A loaded contender; whoever uses it holds its lock."""
@@ -186,7 +199,7 @@ class WarmModels:
     def release(self, model_id: str) -> None:
         """Forget a tuned model and its base. Raises ArtefactError while one of them answers."""
         with self._lock:
-            ours = [key for key in self._warm if key[1].removesuffix(BASE_OF) == model_id]
+            ours = [key for key in self._warm if model_of(key[1]) == model_id]
             if busy := [key for key in ours if self._warm[key].lock.locked()]:
                 raise ArtefactError(
                     f"The model {self._warm[busy[0]].name!r} is answering a question in the Playground.",
@@ -211,6 +224,7 @@ class WarmModels:
     ) -> list[dict[str, Any]]:
         """What each contender answers, as `{id, name, seconds, num_searched, passages, route}`.
 
+        A passage of a reranker says at which `retrieved_rank` (from 1) its retriever had it, None where nothing reranks.
         `passages` is [] and `route` is `{choices, decision, threshold, score_kind}` for a router; `route` is None otherwise.
         `request` holds `question` and `k`. Raises the FinetuneError of whatever is missing or damaged.
         """
@@ -229,12 +243,13 @@ class WarmModels:
                 warm.system, request["question"], warm.config, corpus=searched.corpus, run=run, k=request["k"]
             )
             seconds = time.perf_counter() - began
+            places = _places_before(warm.system, request, searched.corpus, run)
         return {
             "id": contender_id,
             "name": warm.name,
             "seconds": seconds,
             "num_searched": len(searched.corpus),
-            **_found(searched, found),
+            **_found(searched, found, places),
         }
 
     @contextmanager
@@ -262,7 +277,7 @@ class WarmModels:
     def _corpus(self, project_id: str, contender_id: str) -> _Searched:
         """What is chosen from: the choices of a router's dataset; else the project's passages, or those of the test set."""
         with database.reading() as connection:
-            row = model_rows.find(connection, contender_id.removesuffix(BASE_OF))
+            row = model_rows.find(connection, model_of(contender_id))
             is_router = row is not None and _takes_choices(row.recipe)
             stamp = () if is_router else _stamp(connection, project_id)  # a dataset version never changes
             key = (project_id, row.dataset_id if row else "")
@@ -290,19 +305,34 @@ def _load(warm: _Warm, project_id: str, contender_id: str, run: AnsweringRun) ->
         system = warm.recipe.systems(warm.config, None, run)["base"]
     else:
         with database.reading() as connection:
-            row = model_rows.find(connection, contender_id.removesuffix(BASE_OF))
+            row = model_rows.find(connection, model_of(contender_id))
         if row is None:
             raise ArtefactError("This model was deleted.", hint="Choose another one.")
         folder = model_rows.folder(row.project_id, row.id)
-        is_base = contender_id.endswith(BASE_OF)
-        manifest = artefacts.read_manifest(folder) if is_base else artefacts.verify(folder)
+        is_tuned = contender_id == row.id
+        manifest = artefacts.verify(folder) if is_tuned else artefacts.read_manifest(folder)
         warm.recipe = recipes.get(row.recipe)
         warm.config = warm.recipe.config.model_validate(manifest["config"])
-        warm.name = base_name(manifest) if is_base else row.name
+        system_name, warm.name = _which(contender_id, row.name, manifest)
         # The untuned router decides with a threshold chosen on validation, which lies with the tuned one.
-        model = warm.recipe.load(folder, run) if not is_base or _takes_choices(row.recipe) else None
-        system = warm.recipe.systems(warm.config, model, run)["base" if is_base else "tuned"]
+        model = warm.recipe.load(folder, run) if is_tuned or _takes_choices(row.recipe) else None
+        system = warm.recipe.systems(warm.config, model, run)[system_name]
     warm.system = warmed(system)
+
+
+def _which(contender_id: str, name: str, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    """The system of the recipe that a contender is, and what it is called."""
+    if contender_id.endswith(STOCK_OF):
+        return "stock", stock_name(manifest)
+    return ("base", base_name(manifest)) if contender_id.endswith(BASE_OF) else ("tuned", name)
+
+
+def _places_before(system: Any, request: Mapping[str, Any], corpus: Corpus, run: AnsweringRun) -> dict[str, int]:
+    """Passage id to its place from 1 in the retriever's own order; {} for a system that does not rerank."""
+    if not isinstance(system, RerankedRetriever):
+        return {}
+    found = system.retriever.rank([request["question"]], corpus, max(system.depth, request["k"]), run)
+    return {passage: place for place, passage in enumerate(found.ids[0], start=1)}
 
 
 def _searched(connection: Connection, project_id: str, dataset_id: str, stamp: tuple[Any, ...]) -> _Searched:
@@ -335,10 +365,11 @@ def _takes_choices(recipe: str) -> bool:
     return recipes.get(recipe).record is Labelled
 
 
-def _found(searched: _Searched, found: Any) -> dict[str, Any]:
+def _found(searched: _Searched, found: Any, places: Mapping[str, int]) -> dict[str, Any]:
     """An answer as plain values, told apart by what it is."""
     if not isinstance(found, RoutingAnswer):
-        passages = [_shown(searched, *passage) for passage in zip(found.ids[0], found.scores[0], strict=True)]
+        ranked = zip(found.ids[0], found.scores[0], strict=True)
+        passages = [{**_shown(searched, *passage), "retrieved_rank": places.get(passage[0])} for passage in ranked]
         return {"passages": passages, "route": None}
     choices = [asdict(choice) for choice in found.ranked]
     kept = {name: getattr(found, name) for name in ("decision", "threshold", "score_kind")}

@@ -11,14 +11,13 @@ from finetune_core.metrics import ranking
 from finetune_core.providers.reranker import load_cross_encoder, score_pairs
 from finetune_core.training.judged_passages import JudgedCollator, JudgedPassages
 from finetune_core.training.reranker_config import RerankerConfig, RerankerLoss
+from finetune_core.training.score_mixing import mixing_weight
 from finetune_core.training.session import VALIDATION_METRIC
 
 if TYPE_CHECKING:
     from finetune_core.models.resumable_trainer import ResumableTrainer
 
 MRR = "validation_mrr@10"
-SHARES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Weights tried for the retriever's score, in units of how much more widely the reranker's scores are spread."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,6 @@ class RetrievedPool:
             MRR: float(np.nanmean(ranking.reciprocal_rank(gains_QK, self.ideal, 10))),
         }
 
-    def best_weight(self, scores_QK: NDArray[np.float64]) -> float:
-        """The weight of the retriever's scores with the best nDCG@10; the smallest of equals, 0 without questions."""
-        if not len(scores_QK):
-            return 0.0
-        spread = float(np.nanstd(scores_QK)) / max(float(np.nanstd(self.given)), 1e-9)
-        tried = [round(share * spread, 4) for share in SHARES]
-        return max(
-            tried, key=lambda weight: (self.measured(scores_QK + weight * self.given)[VALIDATION_METRIC], -weight)
-        )
-
 
 class RerankerLearner:
     """Learns from `rows`, is measured on `pool`; starts from the weights in `base`."""
@@ -94,21 +83,24 @@ class RerankerLearner:
             loss=self._loss(),
         )
 
-    def scores(self, checkpoint: Callable[[], None]) -> NDArray[np.float64]:
-        """The model's scores (Q, K) of the pool, NaN where the retriever found nothing."""
-        scores_QK = np.full_like(self.pool.given, np.nan)
-        pairs = [(q, text) for q, texts in zip(self.pool.queries, self.pool.passages, strict=True) for text in texts]
-        scores_QK[~np.isnan(self.pool.given)] = score_pairs(self.model, pairs, checkpoint)
-        return scores_QK
-
     def measure(self, checkpoint: Callable[[], None]) -> dict[str, float]:
         """nDCG@10 and MRR@10 of the reranked lists, with the best share of the retriever's score if it is mixed in."""
-        scores_QK = self.scores(checkpoint)
-        return self.pool.measured(scores_QK + self.weight_of(scores_QK) * self.pool.given)
+        scores_QK = self._scores(self.pool, checkpoint)
+        return self.pool.measured(scores_QK + self._weight(self.pool, scores_QK) * self.pool.given)
 
-    def weight_of(self, scores_QK: NDArray[np.float64]) -> float:
-        """The weight of the retriever's score that goes with the model's scores (Q, K) of the pool."""
-        return self.pool.best_weight(scores_QK) if self.config.use_retriever_score else 0.0
+    def weight_on(self, pool: RetrievedPool, checkpoint: Callable[[], None]) -> float:
+        """The weight of the retriever's score that fits the questions of `pool` best; 0 if it is not mixed in."""
+        return self._weight(pool, self._scores(pool, checkpoint)) if self.config.use_retriever_score else 0.0
+
+    def _scores(self, pool: RetrievedPool, checkpoint: Callable[[], None]) -> NDArray[np.float64]:
+        """The model's scores (Q, K) of a pool, NaN where the retriever found nothing."""
+        scores_QK = np.full_like(pool.given, np.nan)
+        pairs = [(q, text) for q, texts in zip(pool.queries, pool.passages, strict=True) for text in texts]
+        scores_QK[~np.isnan(pool.given)] = score_pairs(self.model, pairs, checkpoint)
+        return scores_QK
+
+    def _weight(self, pool: RetrievedPool, scores_QK: NDArray[np.float64]) -> float:
+        return mixing_weight(scores_QK, pool.given, pool.gains) if self.config.use_retriever_score else 0.0
 
     def prepare_saving(self) -> None:
         """Nothing is set: the folder holds the token limit and what scores go through."""

@@ -56,8 +56,10 @@ def train_reranker(
     step_tokens = _step_tokens(rows, plan, config, base)
     num_evaluations = min(config.evaluations, len(plan))
     num_pairs = sum(len(rows[index].passages) for batch in plan for index in batch)
-    num_questions = VALIDATION_SHARE * TRAINING_COST * num_pairs / config.depth / (num_evaluations + 1)
-    pool = retrieved_pool(split.validation, embedder, config.depth, max(1, int(num_questions)), run)
+    num_affordable = VALIDATION_SHARE * TRAINING_COST * num_pairs / config.depth
+    # The mixture is settled once and decides more than the step does: it gets twice the questions of all steps together.
+    num_for_step, num_for_mixture = (max(1, int(num_affordable / times)) for times in (2 * num_evaluations, 1))
+    pool = retrieved_pool(split.validation, embedder, config.depth, num_for_step, run)
     started = time.monotonic()
     base_values = pool.measured(pool.given)
     run.log(0, **{name: value for name, value in base_values.items() if math.isfinite(value)})
@@ -69,9 +71,11 @@ def train_reranker(
     session = Session(run, config, learner, frozenset(due), step_tokens)
     session.train(plan)
     session.save_best(run.workdir / "model")
-    weight = learner.weight_of(learner.scores(lambda: None))
+    larger = retrieved_pool(split.validation, embedder, config.depth, num_for_mixture, run)
+    weight = learner.weight_on(larger, lambda: None)
     facts: dict[str, Any] = {"base_validation": base_value_or_none, "base_seconds": time.monotonic() - started}
     facts |= {"num_rows": len(rows), "num_pairs": num_pairs, "retriever_weight": weight, "pool": pool.facts}
+    facts["num_for_mixture"] = len(larger.queries)
     run.remember(**session.facts)
     return TrainedReranker(run.workdir / "model", weight, facts | session.facts)
 

@@ -10,7 +10,7 @@ from typing import Any
 from finetune_core.errors import CorpusError, FinetuneError
 from finetune_core.jobs import serving_client
 from finetune_core.jobs.serving_client import OnProgress, stop
-from finetune_core.jobs.warm_models import BASE, BASE_OF, MAX_WARM, base_name
+from finetune_core.jobs.warm_models import BASE, BASE_OF, MAX_WARM, STOCK_OF, base_name, stock_name
 from finetune_core.storage import database, datasets
 from finetune_core.storage import models as model_rows
 from finetune_core.workspace import projects
@@ -24,16 +24,20 @@ MAX_EXAMPLE_CHARACTERS = 110
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A model that can answer; `base_id` is the contender it was tuned from, "" for a base."""
+    """A model that can answer; `base_id` is the contender it was tuned from, "" for a base and for a service's stock one."""
 
     id: str
     name: str
     base_id: str = ""
+    is_stock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A passage a model found. `rank` starts at 1; `score` orders passages within one model only; `title` may be ""."""
+    """A passage a model found. `rank` starts at 1; `score` orders passages within one model only; `title` may be "".
+
+    `retrieved_rank` is where the retriever of a reranker had it, None for a model that does not rerank.
+    """
 
     rank: int
     id: str
@@ -41,6 +45,7 @@ class FoundPassage:
     title: str
     text: str
     document: str
+    retrieved_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +99,13 @@ class PlaygroundStatus:
 
 
 def contenders(project_id: str) -> list[Contender]:
-    """The models that can answer in this project: each tuned one, newest first, then the base models."""
+    """The models that can answer in this project: each tuned one, newest first, then the base models, then stock ones."""
     with database.reading() as connection:
         rows = model_rows.of_project(connection, project_id)
     tuned = [Contender(row.id, row.name, row.id + BASE_OF) for row in rows]
     bases = [Contender(row.id + BASE_OF, base_name(row.manifest)) for row in rows]
-    return [*tuned, *bases] or [Contender(BASE, projects.get(project_id).base_model)]
+    stock = [Contender(row.id + STOCK_OF, name, is_stock=True) for row in rows if (name := stock_name(row.manifest))]
+    return [*tuned, *bases, *stock] or [Contender(BASE, projects.get(project_id).base_model)]
 
 
 def answer(
@@ -146,6 +152,15 @@ def moved(before: Answer, after: Answer) -> dict[str, int | None]:
     """How far each passage of `after` rose against `before` (negative: fell); None where `before` did not show it."""
     ranks = {passage.id: passage.rank for passage in before.passages}
     return {passage.id: ranks[passage.id] - passage.rank if passage.id in ranks else None for passage in after.passages}
+
+
+def reordered(answer: Answer) -> dict[str, int]:
+    """How far each passage rose against the order of the reranker's own retriever (negative: fell); {} without one."""
+    return {
+        passage.id: passage.retrieved_rank - passage.rank
+        for passage in answer.passages
+        if passage.retrieved_rank is not None
+    }
 
 
 def example_questions(project_id: str, limit: int = 6) -> list[str]:

@@ -29,6 +29,23 @@ from tests.training_fixtures import RecordedRun
 GRADED = SHARED_DATA / "rerank" / "feedbackqa-uk-graded" / "norm" / "groups.jsonl.gz"
 
 
+class TimedRun(RecordedRun):
+    """A run that a person stops after so many minutes, or never; says every tenth step."""
+
+    def __init__(self, folder: Path, minutes: float | None = None) -> None:
+        super().__init__(folder)
+        self.ends_at = time.monotonic() + 60 * minutes if minutes else None
+
+    def log(self, step: int, **metrics: float) -> None:
+        if step % 10 == 0 or "loss" not in metrics:
+            print(
+                time.strftime("%H:%M:%S"), step, {name: round(value, 4) for name, value in metrics.items()}, flush=True
+            )
+        if "loss" in metrics and self.ends_at and time.monotonic() > self.ends_at:
+            self.stop_at, self.ends_at = step, None
+        super().log(step, **metrics)
+
+
 def tuned(name: str, run: RecordedRun, settings: dict[str, Any], split: Any) -> tuple[Any, Any]:
     """The settings and the model of a recipe, trained into the run's folder unless it is there."""
     recipe = recipes.get(name)
@@ -50,19 +67,30 @@ def main() -> None:
     parser.add_argument(
         "--num-test", type=int, default=0, help="only the first questions of the test part; 0 takes all"
     )
+    parser.add_argument("--num-train", type=int, default=0, help="a seeded sample of the training part; 0 takes all")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--set-retriever", action="append", default=[])
+    parser.add_argument("--stop-retriever", type=int, help="stop and save the retriever at this step")
+    parser.add_argument("--minutes", type=float, help="stop and save the reranker after so many minutes")
     options = parser.parse_args()
     split = feedbackqa()
-    retriever_run = RecordedRun(options.folder / "retriever")
+    retriever_run = TimedRun(options.folder / "retriever")
+    retriever_run.stop_at = options.stop_retriever
     tuned("embedding", retriever_run, parsed_settings("embedding", options.set_retriever), split)
-    run = RecordedRun(options.folder / "reranker")
+    run = TimedRun(options.folder / "reranker", options.minutes)
     run.folders["retriever"] = retriever_run.workdir / "saved"
     settings = {"retriever": "model:retriever", "base_model": "model:retriever"}
-    config, model = tuned("cross_encoder", run, settings | parsed_settings("cross_encoder", options.settings), split)
+    few = replace(split, train=sampled(split.train, options.num_train))
+    config, model = tuned("cross_encoder", run, settings | parsed_settings("cross_encoder", options.settings), few)
     part = replace(split.test, examples=split.test.examples[: options.num_test or None])
     compared(part, config, model, run)
     graded(config, model, run)
+
+
+def sampled(part: Part[QueryPassages], num_wanted: int) -> Part[QueryPassages]:
+    """So many questions of a part, drawn with a seed; the part itself for 0."""
+    order = np.random.default_rng(0).permutation(len(part))[: num_wanted or None]
+    return replace(part, examples=tuple(part.examples[index] for index in sorted(order.tolist())))
 
 
 def compared(part: Part[QueryPassages], config: Any, model: Any, run: RecordedRun) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from finetune_core.evaluation.side_by_side import Circumstances, Entry, Measures, compare
+from finetune_core.metrics.bootstrap import paired_interval
 from finetune_core.metrics.ranking import Mean
 from finetune_core.recipe import Report
 
@@ -50,6 +51,10 @@ def test_values_differences_and_verdict() -> None:
     difference = found["differences"][0]
     assert difference["metrics"]["x"]["difference"] == pytest.approx(0.1, abs=0.01)
     assert difference["after"] - difference["before"] == pytest.approx(difference["metrics"]["x"]["difference"])
+    above = entries(0.6)[0].report
+    expected = paired_interval(above.columns, report("tuned", 0.6).columns, above.groups, MEASURES.metrics["x"])
+    assert difference["floors"]["bm25"]["low"] == expected.low
+    assert difference["floors"]["bm25"]["difference"] == pytest.approx(expected.difference)
     assert found["verdict"]["outcome"] == "better"
     assert found["verdict"]["system"] == "t"
     assert found["verdict"]["caveats"] == [
