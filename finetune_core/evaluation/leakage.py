@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from finetune_core.corpus.near_duplicates import THRESHOLD, find_alike, find_near_duplicates
+from finetune_core.evaluation.said import question_text
 from finetune_core.records import Part, QueryPassages, SplitName
 from finetune_core.wording import counted
 
@@ -92,12 +93,19 @@ def leakage_report(
     )
 
 
-def query_leakage(parts: Mapping[SplitName, Part[Any]], checkpoint: Callable[[], None] | None = None) -> LeakageReport:
-    """The report for examples that have a `query` and no documents: only queries of two parts that are alike leak."""
+def query_leakage(
+    parts: Mapping[SplitName, Part[Any]],
+    checkpoint: Callable[[], None] | None = None,
+    nouns: tuple[str, str] = ("query", "queries"),
+) -> LeakageReport:
+    """The report for examples without documents: only those of two parts whose questions are alike leak.
+
+    `nouns` are one and several of them in words.
+    """
     shared = _shared_questions(parts, checkpoint)
     num = len(shared)
-    none = "No query stands in two parts. Short ones that differ in a single word are not looked for."
-    said = [f"{num:,} {'query' if num == 1 else 'queries'} of one part also, or nearly, in another: that is leakage."]
+    none = f"No {nouns[0]} stands in two parts. Short ones that differ in a single word are not looked for."
+    said = [f"{num:,} {nouns[num != 1]} of one part also, or nearly, in another: that is leakage."]
     return LeakageReport(
         num_shared_questions=len(shared),
         shared_questions=shared[:MAX_LISTED],
@@ -144,7 +152,8 @@ def _shared_questions(
 ) -> list[dict[str, Any]]:
     """Pairs of questions of two parts that are equal once normalised (similarity 1), or near-duplicates."""
     flat = [(name, one) for name in SplitName for one in parts[name].examples]
-    texts = [" ".join(_WORD.findall(one.query.casefold())) or one.query for _, one in flat]
+    asked = [question_text(one) for _, one in flat]
+    texts = [" ".join(_WORD.findall(text.casefold())) or text for text in asked]
     alike: dict[tuple[int, int], float] = {}
     by_text: dict[str, list[int]] = defaultdict(list)
     for index, text in enumerate(texts):
@@ -163,9 +172,9 @@ def _pair_of_questions(
 ) -> dict[str, Any]:
     return {
         "part": first[0].value,
-        "question": first[1].query,
+        "question": question_text(first[1]),
         "other_part": second[0].value,
-        "other_question": second[1].query,
+        "other_question": question_text(second[1]),
         "similarity": round(float(similarity), 3),
     }
 

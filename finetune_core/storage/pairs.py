@@ -23,11 +23,12 @@ class PairState(StrEnum):
 
 
 class PairSource(StrEnum):
-    """Where a pair comes from: a generator, a file, or a person's own hand."""
+    """Where an example comes from: a generator, a file, a person's own hand, or a running application."""
 
     GENERATED = "generated"
     IMPORTED = "imported"
     WRITTEN = "written"
+    RECORDED = "recorded"
 
 
 @dataclass(frozen=True)

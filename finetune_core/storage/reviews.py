@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, delete, func, insert, select, true, update
 
 from finetune_core.storage.database import now, portions
 from finetune_core.storage.pairs import PairState
-from finetune_core.storage.tables import labelled, pair, review_step
+from finetune_core.storage.tables import demonstration, labelled, pair, review_step
 
 PAUSE_S = 120.0
 """A gap between two decisions that is longer than this was a pause, not work on an example."""
@@ -20,12 +20,25 @@ class Reviewed:
     """A table of examples that people review: the column of `review_step` that names its rows, and what a step remembers.
 
     The table has the columns `project_id`, `seq`, `version`, `state`, `set_aside_by` and `reviewed_at`. Each kind of example
-    has its own undo: a step of one kind never takes back what was done to another.
+    has its own undo: a step of one kind never takes back what was done to another. Where a table holds several kinds, `kind`
+    is the value of its column of that name.
     """
 
     table: Table
     step_seq: Column[Any]
     remembered: tuple[str, ...]
+    kind: str = ""
+
+    @property
+    def rows(self) -> ColumnElement[bool]:
+        """The condition of being a row of this kind."""
+        return self.table.c.kind == self.kind if self.kind else true()
+
+    @property
+    def steps(self) -> ColumnElement[bool]:
+        """The condition of being a step on such a row."""
+        mine = self.step_seq.is_not(None)
+        return and_(mine, self.step_seq.in_(select(self.table.c.seq).where(self.rows))) if self.kind else mine
 
 
 PAIRS = Reviewed(
@@ -33,6 +46,12 @@ PAIRS = Reviewed(
     ("state", "set_aside_by", "question", "answer", "evidence", "original", "reviewed_at"),
 )  # fmt: skip
 QUERIES = Reviewed(labelled, review_step.c.labelled_seq, ("state", "set_aside_by", "query", "label", "reviewed_at"))
+
+
+def demonstrations(kind: str) -> Reviewed:
+    """The demonstrations of one kind of record."""
+    remembered = ("state", "set_aside_by", "content", "question", "answer", "original", "reviewed_at")
+    return Reviewed(demonstration, review_step.c.demonstration_seq, remembered, kind)
 
 
 class Seen(Protocol):
@@ -93,7 +112,7 @@ def undo(connection: Connection, kind: Reviewed, project_id: str) -> Undone | No
 
     A row that was changed in another way since is left as it is and counted.
     """
-    newest = select(review_step.c.batch).where(review_step.c.project_id == project_id, kind.step_seq.is_not(None))
+    newest = select(review_step.c.batch).where(review_step.c.project_id == project_id, kind.steps)
     batch = connection.scalar(newest.order_by(review_step.c.seq.desc()).limit(1))
     if batch is None:
         return None
@@ -121,7 +140,7 @@ def _keep_undoable(connection: Connection, kind: Reviewed, seq: int, version: in
 
 def can_undo(connection: Connection, kind: Reviewed, project_id: str) -> bool:
     """Whether there is a step on examples of that kind to take back."""
-    mine = (review_step.c.project_id == project_id, kind.step_seq.is_not(None))
+    mine = (review_step.c.project_id == project_id, kind.steps)
     return connection.scalar(select(review_step.c.seq).where(*mine).limit(1)) is not None
 
 
@@ -131,7 +150,7 @@ def decisions_per_hour(connection: Connection, kind: Reviewed, project_id: str, 
     Examples decided at once, by a bulk action, count as one.
     """
     at = kind.table.c.reviewed_at
-    times = select(at).where(kind.table.c.project_id == project_id, at.is_not(None))
+    times = select(at).where(kind.table.c.project_id == project_id, kind.rows, at.is_not(None))
     last = connection.scalars(times.distinct().order_by(at.desc()).limit(num_last + 1)).all()
     gaps = [later - earlier for later, earlier in pairwise(last) if later - earlier <= PAUSE_S]
     return 3600 * len(gaps) / sum(gaps) if len(gaps) >= 2 and sum(gaps) > 0 else None

@@ -172,6 +172,34 @@ labelled = Table(  # queries, each with the choice it is for
     Index("ix_labelled_project_id_label_seq", "project_id", "label", "seq"),
 )
 
+demonstration = (
+    Table(  # what a strong model or a person answered to an input: chats, calls, judgements, comparisons, SQL
+        "demonstration",
+        metadata,
+        Column("seq", Integer, primary_key=True),
+        _project_id(),
+        Column("kind", String(32), nullable=False),  # the name of its record's class
+        Column("id", String(200), nullable=False),  # content hash, or the imported id
+        Column("version", Integer, nullable=False, default=1),
+        Column("state", String(16), nullable=False),  # as in pair
+        Column("set_aside_by", String(32), nullable=False, default=""),
+        Column("split", String(12), nullable=False, default=""),
+        Column("group", String(200), nullable=False),  # what may never straddle two parts
+        Column("content", JSON, nullable=False),  # the other fields of the record
+        Column("question", Text, nullable=False),  # what is asked and what is right, as texts to list and to search
+        Column("answer", Text, nullable=False),
+        Column("source", String(16), nullable=False),  # as in pair, or recorded
+        Column("generator", String(64), nullable=False, default=""),
+        Column("original", JSON),  # the content as it first was, once a person edited it
+        Column("reviewed_at", Float),
+        Column("created_at", Float, nullable=False),
+        UniqueConstraint("project_id", "kind", "id"),
+        Index("ix_demonstration_project_id_kind_state_seq", "project_id", "kind", "state", "seq"),
+        Index("ix_demonstration_project_id_kind_group", "project_id", "kind", "group"),
+        Index("ix_demonstration_project_id_reviewed_at", "project_id", "reviewed_at"),
+    )
+)
+
 relevance = Table(
     "relevance",
     metadata,
@@ -191,12 +219,14 @@ review_step = Table(  # what an example was before each decision or edit; undo t
     Column("batch", String(16), nullable=False),  # one for each press of a key, however many examples it changed
     Column("pair_seq", Integer, ForeignKey("pair.seq", ondelete="CASCADE")),  # one of the kinds' columns is filled
     Column("labelled_seq", Integer, ForeignKey("labelled.seq", ondelete="CASCADE")),
+    Column("demonstration_seq", Integer, ForeignKey("demonstration.seq", ondelete="CASCADE")),
     Column("version", Integer, nullable=False),  # the example's version after the change
     Column("before", JSON, nullable=False),  # column name -> value before the change
     Index("ix_review_step_project_id_seq", "project_id", "seq"),
     Index("ix_review_step_batch", "batch"),
     Index("ix_review_step_pair_seq", "pair_seq"),
     Index("ix_review_step_labelled_seq", "labelled_seq"),
+    Index("ix_review_step_demonstration_seq", "demonstration_seq"),
 )
 
 generation = Table(  # one row per example asked of a generator, so that none is asked or paid for twice

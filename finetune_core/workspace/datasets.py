@@ -6,13 +6,13 @@ from typing import Any
 
 from finetune_core.errors import DatasetError
 from finetune_core.records import Labelled, QueryPassages
-from finetune_core.storage import database, examples, labelled
+from finetune_core.storage import database, demonstrations, examples, labelled
 from finetune_core.storage import datasets as rows
 from finetune_core.storage.pairs import PairState
 from finetune_core.workspace import jobs
 
 PAIRS, QUERIES = QueryPassages.__name__, Labelled.__name__
-"""The kinds of example that can be frozen: question/passage pairs, and queries with the choice each is for."""
+"""Question/passage pairs, and queries with the choice each is for; the other kinds are `demonstrations.KINDS`."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,9 @@ def counts(project_id: str, record: str = PAIRS) -> FreezeCounts:
             found = labelled.counts(connection, project_id)
             in_state = {state: sum(num for (_, one), num in found.items() if one is state) for state in PairState}
             return FreezeCounts(in_state[PairState.ACCEPTED], in_state[PairState.PENDING])
+        if record in demonstrations.KINDS:
+            shown = demonstrations.counts(connection, project_id)
+            return FreezeCounts(*(shown.get((record, state), 0) for state in (PairState.ACCEPTED, PairState.PENDING)))
         return FreezeCounts(*examples.num_chosen(connection, project_id))
 
 
@@ -81,7 +84,7 @@ def freeze(
     Raises JobError for an empty or too long name or an unknown kind of example, DatasetError if a version of that name
     exists or no example would be taken.
     """
-    found, noun = counts(project_id, record), "queries" if record == QUERIES else "pairs"
+    found, noun = counts(project_id, record), {PAIRS: "pairs", QUERIES: "queries"}.get(record, "examples")
     if found.num_accepted + (found.num_pending if include_pending else 0) == 0:
         raise DatasetError(
             f"There are no accepted {noun} to freeze ({found.num_pending:,} are pending).",

@@ -6,8 +6,10 @@ Only `question` and `passage` are needed; ids are made from the texts where ther
 """
 
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,8 @@ ALIASES = {
     "grade": ("grade", "score", "label"),
 }
 MAX_FIELD = 50_000_000
+MAX_FILE_BYTES = 1_000_000_000
+"""Of a file's text once it is unpacked."""
 
 
 def read_jsonl(path: Path) -> LabelledSet:
@@ -42,7 +46,7 @@ def read_csv(path: Path) -> LabelledSet:
 
 def table_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """The rows of a table with a heading row by their number in the file. Raises DatasetError where it is no table."""
-    content = _decoded(path)
+    content = decoded(path)
     heading = content.split("\n", 1)[0]
     delimiter = max(",;\t", key=heading.count)
     csv.field_size_limit(MAX_FIELD)
@@ -59,7 +63,7 @@ def table_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 def json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a JSONL file by their line. Raises DatasetError for a line that is no JSON object."""
-    for number, line in enumerate(_decoded(path).split("\n"), start=1):
+    for number, line in enumerate(decoded(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -197,10 +201,25 @@ def _flat_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-def _decoded(path: Path) -> str:
+def decoded(path: Path) -> str:
+    """The text of a file, unpacked where its name ends in `.gz`. Raises DatasetError where it is no UTF-8 or too long."""
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = _unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(
             f"{path.name} is not UTF-8: byte {error.start} cannot be read.", hint="Save it as UTF-8."
         ) from error
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        with gzip.open(path) as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DatasetError(f"{path.name} cannot be unpacked: {error}.", hint="Pack it anew with gzip.") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise DatasetError(
+            f"{path.name} unpacks to more than {MAX_FILE_BYTES:,} bytes.", hint="Divide it into several files."
+        )
+    return content

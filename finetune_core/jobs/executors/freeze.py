@@ -1,20 +1,37 @@
 """Freeze a dataset version: gather, split, look for leaks, measure the base model, write, keep."""
 
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, Field, field_validator
 
 from finetune_core.errors import DatasetError
-from finetune_core.jobs import freezing_pairs, freezing_queries
+from finetune_core.jobs import freezing_demonstrations, freezing_pairs, freezing_queries
 from finetune_core.jobs.run import JobRun
-from finetune_core.records import Split, SplitName
+from finetune_core.records import Part, Split, SplitName
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from finetune_core.storage.datasets import DatasetRow
 
 HEAVY = False
-KINDS: dict[str, ModuleType] = {module.RECORD.__name__: module for module in (freezing_pairs, freezing_queries)}
+
+
+class FreezingKind(Protocol):
+    """How one kind of example is frozen; what `gather` gives is for `split` and `findings` of the same kind alone."""
+
+    @property
+    def RECORD(self) -> type[Any]: ...  # noqa: N802 - a constant of its modules
+    def gather(self, connection: "Connection", project_id: str, *, include_pending: bool) -> Any: ...
+    def split(self, gathered: Any, seed: int) -> tuple[dict[SplitName, Part[Any]], str, tuple[str, ...]]: ...
+    def findings(
+        self, run: JobRun, gathered: Any, split: Split[Any], manifest: dict[str, Any], left_out: tuple[str, ...], *,
+        measure_base: bool,
+    ) -> dict[str, Any]: ...  # fmt: skip
+
+
+_KINDS: tuple[FreezingKind, ...] = (freezing_pairs, freezing_queries, *freezing_demonstrations.KINDS)
+KINDS: dict[str, FreezingKind] = {kind.RECORD.__name__: kind for kind in _KINDS}
 """What differs between kinds of example: how they are gathered and split, and what is said of a version."""
 
 

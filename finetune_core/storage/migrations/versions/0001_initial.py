@@ -13,6 +13,7 @@ def upgrade() -> None:
     _corpus()
     _pairs()
     _labelled_queries()
+    _demonstrations()
     _reviews_and_generation()
     _jobs()
     _outcomes()
@@ -216,6 +217,37 @@ def _labelled_queries() -> None:
     op.create_index("ix_labelled_project_id_state_seq", "labelled", ["project_id", "state", "seq"], unique=False)
 
 
+def _demonstrations() -> None:
+    op.create_table(
+        "demonstration",
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.String(length=16), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("set_aside_by", sa.String(length=32), nullable=False),
+        sa.Column("split", sa.String(length=12), nullable=False),
+        sa.Column("group", sa.String(length=200), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("generator", sa.String(length=64), nullable=False),
+        sa.Column("original", sa.JSON(), nullable=True),
+        sa.Column("reviewed_at", sa.Float(), nullable=True),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["project.id"], name=op.f("fk_demonstration_project_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_demonstration")),
+        sa.UniqueConstraint("project_id", "kind", "id", name=op.f("uq_demonstration_project_id_kind_id")),
+    )
+    for columns in (["kind", "group"], ["kind", "state", "seq"], ["reviewed_at"]):
+        name = "_".join(["ix_demonstration_project_id", *columns])
+        op.create_index(name, "demonstration", ["project_id", *columns], unique=False)
+
+
 def _reviews_and_generation() -> None:
     op.create_table(
         "review_step",
@@ -224,8 +256,15 @@ def _reviews_and_generation() -> None:
         sa.Column("batch", sa.String(length=16), nullable=False),
         sa.Column("pair_seq", sa.Integer(), nullable=True),
         sa.Column("labelled_seq", sa.Integer(), nullable=True),
+        sa.Column("demonstration_seq", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("before", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["demonstration_seq"],
+            ["demonstration.seq"],
+            name=op.f("fk_review_step_demonstration_seq"),
+            ondelete="CASCADE",
+        ),
         sa.ForeignKeyConstraint(
             ["labelled_seq"], ["labelled.seq"], name=op.f("fk_review_step_labelled_seq"), ondelete="CASCADE"
         ),
@@ -236,6 +275,7 @@ def _reviews_and_generation() -> None:
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_review_step")),
     )
     op.create_index("ix_review_step_batch", "review_step", ["batch"], unique=False)
+    op.create_index("ix_review_step_demonstration_seq", "review_step", ["demonstration_seq"], unique=False)
     op.create_index("ix_review_step_labelled_seq", "review_step", ["labelled_seq"], unique=False)
     op.create_index("ix_review_step_pair_seq", "review_step", ["pair_seq"], unique=False)
     op.create_index("ix_review_step_project_id_seq", "review_step", ["project_id", "seq"], unique=False)

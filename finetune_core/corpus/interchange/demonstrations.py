@@ -1,0 +1,108 @@
+"""Demonstrations, inputs with what a strong model or a person answered: what files each kind of record comes and goes in."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune_core.corpus.interchange import chats, judgements, preferences
+from finetune_core.corpus.interchange.row_formats import Brought, RowFormat, checked, read_rows
+from finetune_core.records import Chat, Comparison, Judgement
+
+Written = Iterable[tuple[Any, str]]
+"""Records, each with its split ("" for none)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFormat:
+    """A form that records are exported in: its title, the suffix of its files, and what makes the file's text."""
+
+    title: str
+    suffix: str
+    write: Callable[[Written], str]
+
+
+@dataclass(frozen=True, slots=True)
+class KindFiles:
+    """The files of one kind of record. `own` reads rows whose fields are those of the record."""
+
+    formats: Sequence[RowFormat]
+    own: RowFormat
+    written: Mapping[str, WrittenFormat]
+
+
+def _lines(row_of: Callable[[Any], Mapping[str, Any]]) -> Callable[[Written], str]:
+    return lambda given: "".join(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one, _ in given)
+
+
+def _listed(row_of: Callable[[Any], Mapping[str, Any]]) -> Callable[[Written], str]:
+    return lambda given: json.dumps([row_of(one) for one, _ in given], ensure_ascii=False, indent=1)
+
+
+def _records(given: Written) -> str:
+    return "".join(json.dumps(_row(one, split), ensure_ascii=False) + "\n" for one, split in given)
+
+
+def _table(given: Written) -> str:
+    rows = [{name: _cell(value) for name, value in _row(one, split).items()} for one, split in given]
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, list(rows[0]) if rows else ["id"])
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _row(one: Any, split: str) -> dict[str, Any]:
+    return {name: value for name, value in asdict(one).items() if name != "reviewed"} | {"split": split}
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple | list | dict) else value
+
+
+_JSONL = WrittenFormat("JSONL, all fields", ".jsonl", _records)
+_CSV = WrittenFormat("CSV", ".csv", _table)
+FILES: dict[str, KindFiles] = {
+    Chat.__name__: KindFiles(
+        chats.FORMATS,
+        chats.FORMATS[0],
+        {
+            "openai": WrittenFormat("OpenAI chat JSONL", ".jsonl", _lines(chats.write_openai)),
+            "jsonl": _JSONL,
+            "sharegpt": WrittenFormat("ShareGPT", ".json", _listed(chats.write_sharegpt)),
+            "alpaca": WrittenFormat("Alpaca", ".json", _listed(chats.write_alpaca)),
+        },
+    ),
+    Judgement.__name__: KindFiles(judgements.FORMATS, judgements.FORMATS[-1], {"jsonl": _JSONL, "csv": _CSV}),
+    Comparison.__name__: KindFiles(preferences.FORMATS, preferences.FORMATS[0], {"jsonl": _JSONL, "csv": _CSV}),
+}
+"""By the name of the record's class."""
+
+
+def read(path: Path, kind: str) -> tuple[str, list[Brought]]:
+    """The title of the file's format, and its records. Raises DatasetError for anything wrong with it; ValueError for an
+    unknown kind.
+    """
+    return read_rows(path, _files(kind).formats)
+
+
+def read_one(kind: str, fields: Mapping[str, Any], where: str) -> Any:
+    """The record of those fields, checked as one of a file. Raises DatasetError."""
+    return checked(_files(kind).own.read([(where, fields)]))[0].example
+
+
+def write(given: Written, kind: str, file_format: str) -> bytes:
+    """The file's bytes, UTF-8. Raises DatasetError where a record does not fit into the format; ValueError for others."""
+    known = _files(kind).written
+    if file_format not in known:
+        raise ValueError(f"{file_format!r} is none of {', '.join(known)}")
+    return known[file_format].write(given).encode("utf-8-sig" if file_format == "csv" else "utf-8")
+
+
+def _files(kind: str) -> KindFiles:
+    if kind not in FILES:
+        raise ValueError(f"{kind!r} is none of {', '.join(FILES)}")
+    return FILES[kind]

@@ -1,0 +1,79 @@
+"""Comparisons: rows with a question, two answers and the better one, and PandaLM's votes."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from finetune_core.corpus.interchange.fields import group_of, id_of, list_of, split_of, text_of
+from finetune_core.corpus.interchange.row_formats import Brought, RowFormat, Rows
+from finetune_core.errors import DatasetError
+from finetune_core.records import Comparison, Preference
+
+_MEANS = {
+    "first": Preference.FIRST, "a": Preference.FIRST, "1": Preference.FIRST,
+    "second": Preference.SECOND, "b": Preference.SECOND, "2": Preference.SECOND,
+    "tie": Preference.TIE, "0": Preference.TIE, "draw": Preference.TIE, "both": Preference.TIE,
+}  # fmt: skip
+
+
+def _read_rows(rows: Rows) -> Iterator[Brought]:
+    for where, row in rows:
+        yield _brought(row, row, where)
+
+
+def _read_pandalm(rows: Rows) -> Iterator[Brought]:
+    for where, row in rows:
+        given = row.get("id", row.get("idx"))
+        votes = row.get("votes") or [row[name] for name in ("annotator1", "annotator2", "annotator3") if name in row]
+        instruction = text_of(row, ("instruction",), where, needed=True)
+        yield _brought(
+            row,
+            {
+                "id": given,
+                "query": "\n\n".join(part for part in (instruction, text_of(row, ("input",), where)) if part),
+                "first": row.get("response_a", row.get("response1")),
+                "second": row.get("response_b", row.get("response2")),
+                "votes": votes,
+                "winner": row.get("label"),
+                "group": row.get("group") or group_of({}, instruction),
+            },
+            where,
+        )
+
+
+FORMATS = (
+    RowFormat("Comparisons", ("query|question", "first", "second", "winner|votes"), _read_rows),
+    RowFormat(
+        "PandaLM", ("instruction", "response_a|response1", "response_b|response2", "votes|annotator1"), _read_pandalm
+    ),
+)
+
+
+def _brought(row: Mapping[str, Any], told: Mapping[str, Any], where: str) -> Brought:
+    """The comparison; where nobody says who won, the answer with most votes did, and nobody on equal votes."""
+    votes = tuple(_preference(vote, where) for vote in list_of(told, "votes", where))
+    winner = told.get("winner")
+    if winner in (None, "") and not votes:
+        raise DatasetError(f"{where} does not say which answer won.", hint="Write first, second or tie.")
+    query = text_of(told, ("query", "question"), where, needed=True)
+    first, second = (text_of(told, (name,), where) for name in ("first", "second"))
+    one = Comparison(
+        id_of(told, query, first, second, votes, winner), query, first, second,
+        _most(votes) if winner in (None, "") else _preference(winner, where), group_of(told, query),
+        text_of(row, ("reference",), where), text_of(row, ("feedback",), where), votes,
+    )  # fmt: skip
+    return Brought(one, split_of(row, where), where)
+
+
+def _preference(value: Any, where: str) -> str:
+    if (said := str(value).strip().lower()) not in _MEANS:
+        raise DatasetError(
+            f"{where}: {said[:40]!r} is no preference; there are first (a, 1), second (b, 2) and tie (0).",
+            hint="Correct it in the file.",
+        )
+    return _MEANS[said].value
+
+
+def _most(votes: tuple[str, ...]) -> str:
+    counts = Counter(votes).most_common()
+    return counts[0][0] if len(counts) == 1 or counts[0][1] > counts[1][1] else Preference.TIE.value

@@ -1,0 +1,203 @@
+"""Demonstrations: inputs with what a strong model or a person answered, for the recipes that tune language models."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune_core.corpus.interchange import demonstrations as files
+from finetune_core.errors import PairError, StaleEditError
+from finetune_core.records import SplitName
+from finetune_core.storage import database, reviews
+from finetune_core.storage import demonstrations as rows
+from finetune_core.storage.demonstrations import KINDS, Demonstration, DemonstrationFilter, NewDemonstration
+from finetune_core.storage.pairs import PairSource, PairState
+
+__all__ = ["KINDS", "Demonstration", "DemonstrationFilter", "PairState"]
+
+
+@dataclass(frozen=True)
+class DemonstrationImport:
+    """What an import brought: the file's format, new examples, those that were there already, and all by split."""
+
+    file_format: str
+    num_new: int
+    num_known: int
+    splits: dict[str, int]
+
+    @property
+    def sentence(self) -> str:
+        """The summary in words."""
+        known = f"; {self.num_known:,} were there already" if self.num_known else ""
+        return f"Imported {self.num_new:,} examples ({self.file_format}){known}."
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the review of a kind is; `per_hour` is measured, None until three decisions were made in a row."""
+
+    counts: dict[PairState, int]
+    per_hour: float | None
+    can_undo: bool
+
+
+@dataclass(frozen=True)
+class UndoneStep:
+    """What an undo brought back: the first of its examples as they are again (at most 500), the number of all, and of those
+    that were left alone because they were changed in another way since.
+    """
+
+    examples: tuple[Demonstration, ...]
+    num_back: int
+    num_changed_since: int
+
+
+def counts(project_id: str) -> dict[str, dict[PairState, int]]:
+    """For each kind that the project has, how many are in each state; {} where there are none."""
+    found: dict[str, dict[PairState, int]] = {}
+    with database.reading() as connection:
+        for (kind, state), num in rows.counts(connection, project_id).items():
+            found.setdefault(kind, dict.fromkeys(PairState, 0))[state] = num
+    return {kind: found[kind] for kind in KINDS if kind in found}
+
+
+def progress(project_id: str, kind: str) -> Progress:
+    """How far the review of a kind is."""
+    mine = reviews.demonstrations(kind)
+    with database.reading() as connection:
+        found = rows.counts(connection, project_id)
+        return Progress(
+            {state: found.get((kind, state), 0) for state in PairState},
+            reviews.decisions_per_hour(connection, mine, project_id),
+            reviews.can_undo(connection, mine, project_id),
+        )
+
+
+def upcoming(project_id: str, chosen: DemonstrationFilter, after_seq: int = 0, num: int = 1) -> list[Demonstration]:
+    """The next `num` of the filter after `after_seq`, going round to the front at the end; fewer where it has fewer."""
+    with database.reading() as connection:
+        found = rows.following(connection, project_id, chosen, after_seq, num)
+        if len(found) < num and after_seq > 0:
+            seen = {one.seq for one in found}
+            front = rows.following(connection, project_id, chosen, 0, num)
+            found += [one for one in front if one.seq not in seen][: num - len(found)]
+        return found
+
+
+def page(project_id: str, chosen: DemonstrationFilter, number: int, size: int = 50) -> tuple[list[Demonstration], int]:
+    """Those of page `number` (0 is the first), and how many the filter has in all."""
+    with database.reading() as connection:
+        return rows.page(connection, project_id, chosen, number * size, size), rows.count(
+            connection, project_id, chosen
+        )
+
+
+def get(project_id: str, kind: str, key: str) -> Demonstration:
+    """The demonstration of that id. Raises PairError if there is none."""
+    with database.reading() as connection:
+        return _existing(rows.get(connection, project_id, kind, key), key)
+
+
+def change(
+    project_id: str, seen: Demonstration, *, state: PairState | None = None, content: Mapping[str, Any] | None = None
+) -> Demonstration:
+    """Give a demonstration, as it was shown, a state and new values of some of its fields; what it is now.
+
+    Raises StaleEditError if it changed since, DatasetError for a value that its kind does not take; nothing is written then.
+    """
+    values: dict[str, Any] = {}
+    if content is not None:
+        fields = seen.content | dict(content)
+        example = files.read_one(seen.kind, fields | {"id": seen.id, "group": seen.group}, "This example")
+        if (changed := rows.content_of(example)) != seen.content:
+            values = {"content": changed, "original": seen.original or seen.content, **rows.texts_of(example)}
+    if state is not None and state != seen.state:
+        values |= {
+            "state": state, "set_aside_by": "", "reviewed_at": None if state is PairState.PENDING else database.now(),
+        }  # fmt: skip
+    with database.writing() as connection:
+        if values and not reviews.change(connection, reviews.demonstrations(seen.kind), project_id, seen, values):
+            raise StaleEditError(
+                "This example was changed elsewhere since it was shown; nothing was written.", hint="Look at it again."
+            )
+        return _existing(rows.get(connection, project_id, seen.kind, seen.id), seen.id)
+
+
+def undo(project_id: str, kind: str) -> UndoneStep | None:
+    """Take back the last decision, edit or bulk action on examples of a kind; None where there is nothing to undo.
+
+    Raises StaleEditError if every example of that step was changed in another way since.
+    """
+    with database.writing() as connection:
+        done = reviews.undo(connection, reviews.demonstrations(kind), project_id)
+        if done is None:
+            return None
+        back = rows.by_seq(connection, done.seqs[: database.BATCH])
+    if not done.seqs:
+        raise StaleEditError(
+            "The last step was not undone: its example was changed since, in another tab.",
+            hint="Look the example up in the table and set it as it should be.",
+        )
+    return UndoneStep(tuple(back), len(done.seqs), done.num_changed_since)
+
+
+def decide_all(project_id: str, chosen: DemonstrationFilter, state: PairState, expected: int | None = None) -> int:
+    """Give every example of the filter a state; how many changed. One undo takes all of it back.
+
+    Raises StaleEditError if `expected` is given and the filter no longer takes in that many.
+    """
+    with database.writing() as connection:
+        num = rows.count(connection, project_id, chosen)
+        if expected is not None and num != expected:
+            raise StaleEditError(
+                f"The filter takes in {num:,} examples now; it was {expected:,} when you asked.",
+                hint="Look at the new number and confirm again.",
+            )
+        kind, condition = reviews.demonstrations(chosen.kind), rows.matches(project_id, chosen)
+        return reviews.change_all(connection, kind, project_id, condition, state)
+
+
+def add(project_id: str, kind: str, fields: Mapping[str, Any]) -> Demonstration:
+    """Add an example written by hand, as accepted. Raises DatasetError for a field that is missing or cannot be, PairError
+    for one that is there already.
+    """
+    example = files.read_one(kind, fields, "This example")
+    with database.writing() as connection:
+        if not rows.add(connection, project_id, [NewDemonstration(example, PairSource.WRITTEN)]):
+            raise PairError("This example is there already.", hint="Find it in the table to change it.")
+        return _existing(rows.get(connection, project_id, kind, example.id), example.id)
+
+
+def import_file(project_id: str, kind: str, path: Path, split: str = "") -> DemonstrationImport:
+    """Add a file's examples as accepted ones, whole or not at all; `split` puts all of them into one part.
+
+    Raises DatasetError for anything wrong with the file, PairError for an unknown split.
+    """
+    if split and split not in {name.value for name in SplitName}:
+        raise PairError(f"{split!r} is not a split.", hint="Choose train, validation or test.")
+    file_format, brought = files.read(path, kind)
+    new = [NewDemonstration(one.example, PairSource.IMPORTED, split or one.split) for one in brought]
+    with database.writing() as connection:
+        num_new = rows.add(connection, project_id, new)
+    splits: dict[str, int] = {}
+    for one in new:
+        splits[one.split] = splits.get(one.split, 0) + 1
+    return DemonstrationImport(file_format, num_new, len(new) - num_new, splits)
+
+
+def export_bytes(project_id: str, file_format: str, chosen: DemonstrationFilter) -> bytes:
+    """The examples of a filter as a file. Raises DatasetError where one does not fit into the format; ValueError for others."""
+    with database.reading() as connection:
+        found = ((one.example, one.split) for one in rows.each(connection, project_id, chosen))
+        return files.write(found, chosen.kind, file_format)
+
+
+def fields_of(found: Demonstration) -> dict[str, Any]:
+    """The fields of its record, lists as lists."""
+    return asdict(found.example)
+
+
+def _existing(found: Demonstration | None, key: str) -> Demonstration:
+    if found is None:
+        raise PairError(f"There is no example {key!r}; it may have been deleted.", hint="Reload the page.")
+    return found

@@ -1,0 +1,155 @@
+"""Demonstrations: from files and by hand, through review with undo, to a frozen version."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetune_core.errors import DatasetError, PairError, StaleEditError
+from finetune_core.jobs.states import JobState
+from finetune_core.jobs.worker import run_queued_here
+from finetune_core.records import Chat, Comparison, Judgement, SplitName
+from finetune_core.storage import datasets as stored
+from finetune_core.workspace import datasets, demonstrations, jobs, projects
+from finetune_core.workspace.demonstrations import DemonstrationFilter, PairState
+
+
+@pytest.fixture
+def project_id(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
+    return projects.create("Desk").id
+
+
+TOPICS = ("tyres", "roses", "bread", "violins", "kites", "glaciers", "chess", "maps", "clocks", "rivers", "bees", "ink")
+
+
+def chats_file(folder: Path, num: int = 12) -> Path:
+    path = folder / "chats.jsonl"
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"Say a word on {topic} today."},
+                {"role": "assistant", "content": topic},
+            ]
+        }
+        for topic in TOPICS[:num]
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_a_file_comes_in_once_and_is_found_again(project_id: str, tmp_path: Path) -> None:
+    path = chats_file(tmp_path)
+    first = demonstrations.import_file(project_id, "Chat", path)
+    assert (first.num_new, first.num_known, first.file_format) == (12, 0, "OpenAI chat")
+    assert demonstrations.import_file(project_id, "Chat", path).num_known == 12
+    assert demonstrations.counts(project_id)["Chat"][PairState.ACCEPTED] == 12
+    found, total = demonstrations.page(project_id, DemonstrationFilter("Chat", text="ROSES"), 0)
+    assert total == 1
+    assert found[0].question == "Say a word on roses today."
+    assert found[0].answer == "roses"
+
+
+def test_files_that_both_count_from_zero_lose_nothing(project_id: str, tmp_path: Path) -> None:
+    for text in ("yes", "no"):
+        path = tmp_path / f"{text}.jsonl"
+        path.write_text(json.dumps({"id": 0, "query": "Is it?", "response": text, "score": 3}), encoding="utf-8")
+        assert demonstrations.import_file(project_id, "Judgement", path).num_new == 1
+        assert demonstrations.import_file(project_id, "Judgement", path).num_new == 0
+    assert demonstrations.counts(project_id)["Judgement"][PairState.ACCEPTED] == 2
+
+
+def test_decisions_and_edits_name_the_version_they_saw_and_are_undone_kind_by_kind(project_id: str) -> None:
+    one = demonstrations.add(project_id, "Judgement", {"query": "Why?", "response": "Because.", "score": 2})
+    other = demonstrations.add(
+        project_id, "Comparison", {"query": "Why?", "first": "a", "second": "b", "winner": "tie"}
+    )
+    assert not demonstrations.progress(project_id, "Judgement").can_undo
+    edited = demonstrations.change(project_id, one, content={"score": 4.0}, state=PairState.REJECTED)
+    assert (edited.example.score, edited.state, edited.version) == (4.0, PairState.REJECTED, 2)
+    assert edited.original is not None
+    assert edited.original["score"] == 2.0
+    with pytest.raises(StaleEditError):
+        demonstrations.change(project_id, one, state=PairState.PENDING)
+    assert demonstrations.undo(project_id, "Comparison") is None
+    back = demonstrations.undo(project_id, "Judgement")
+    assert back is not None
+    assert back.examples[0].example == one.example
+    assert back.examples[0].state is PairState.ACCEPTED
+    assert demonstrations.get(project_id, "Comparison", other.id) == other
+
+
+def test_an_edit_that_cannot_be_is_refused_and_changes_nothing(project_id: str) -> None:
+    one = demonstrations.add(project_id, "Judgement", {"query": "Why?", "response": "Because.", "score": 2})
+    with pytest.raises(DatasetError, match="the score 9 lies outside 1 to 5"):
+        demonstrations.change(project_id, one, content={"score": 9})
+    with pytest.raises(PairError, match="there already"):
+        demonstrations.add(project_id, "Judgement", {"query": "Why?", "response": "Because.", "score": 2})
+    assert demonstrations.get(project_id, "Judgement", one.id) == one
+
+
+def test_a_bulk_decision_is_one_step(project_id: str, tmp_path: Path) -> None:
+    demonstrations.import_file(project_id, "Chat", chats_file(tmp_path))
+    chosen = DemonstrationFilter("Chat", PairState.ACCEPTED)
+    with pytest.raises(StaleEditError, match="takes in 12 examples now; it was 3"):
+        demonstrations.decide_all(project_id, chosen, PairState.REJECTED, expected=3)
+    assert demonstrations.decide_all(project_id, chosen, PairState.REJECTED, expected=12) == 12
+    step = demonstrations.undo(project_id, "Chat")
+    assert step is not None
+    assert step.num_back == 12
+    assert demonstrations.counts(project_id)["Chat"][PairState.ACCEPTED] == 12
+
+
+def _frozen(project_id: str, record: str, name: str = "v1") -> dict[str, Any]:
+    job_id = datasets.freeze(project_id, name, record=record)
+    run_queued_here()
+    job = jobs.get(job_id)
+    assert job.state is JobState.DONE, job.error
+    return dict(job.result["manifest"])
+
+
+def test_frozen_by_group_and_read_back_as_records(project_id: str, tmp_path: Path) -> None:
+    demonstrations.import_file(project_id, "Chat", chats_file(tmp_path))
+    manifest = _frozen(project_id, "Chat")
+    split = stored.load_split(project_id, manifest["hash"])
+    assert {name: len(split.part(name)) for name in SplitName} == {"train": 9, "validation": 1, "test": 2}
+    assert all(isinstance(one, Chat) and one.reviewed for name in SplitName for one in split.part(name).examples)
+    assert manifest["split_rule"] == "group"
+    assert not manifest["leakage"]["is_leaking"]
+    assert manifest["base"]["note"]
+    assert manifest["smallest_detectable_gain"] is None
+
+
+def test_the_same_question_in_two_imported_parts_is_told_as_a_leak(project_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "judged.jsonl"
+    rows = [
+        {"query": f"How are {topic} kept in a cold country?", "response": "With care and in the dark.", "score": 3,
+         "split": split}
+        for split, topics in (("train", TOPICS[:6]), ("valid", TOPICS[6:8]), ("test", TOPICS[5:6]))
+        for topic in topics
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    # the twin has an id of its own, since files may hold the same input in two parts
+    demonstrations.import_file(project_id, "Judgement", path)
+    manifest = _frozen(project_id, "Judgement")
+    assert manifest["split_rule"] == "imported"
+    assert manifest["leakage"]["num_shared_questions"] == 1
+
+
+@pytest.mark.parametrize("kind", [Judgement, Comparison])
+def test_what_is_exported_comes_back_the_same(project_id: str, tmp_path: Path, kind: type[Any]) -> None:
+    rows = {
+        Judgement: {"query": "Why?", "response": "Be, cause.", "ratings": [1, 2], "lowest": 0, "highest": 3},
+        Comparison: {"query": "Why?", "first": "a", "second": "b\n|", "votes": ["a", "b", "b"]},
+    }
+    demonstrations.add(project_id, kind.__name__, rows[kind])
+    other = projects.create("Other").id
+    chosen = DemonstrationFilter(kind.__name__)
+    for file_format in ("jsonl", "csv"):
+        path = tmp_path / f"out.{file_format}"
+        path.write_bytes(demonstrations.export_bytes(project_id, file_format, chosen))
+        demonstrations.import_file(other, kind.__name__, path)
+    told = [demonstrations.page(each, chosen, 0)[0] for each in (project_id, other)]
+    assert len(told[1]) == 1
+    assert told[0][0].example == told[1][0].example
