@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic import BaseModel
 
 from components.errors import shown_errors
-from components.text import duration_text, plain, size_text, t
+from components.text import duration_text, plain, size_text, t, tn
 from finetune_core.workspace import comparisons, runs
 from finetune_core.workspace.datasets import DatasetView
 from finetune_core.workspace.runs import Charge, Estimate
@@ -50,18 +50,19 @@ def _rows(estimate: Estimate) -> dict[str, str]:
         rows[t("Memory")] = size_text(estimate.memory_bytes)
     if estimate.disk_bytes is not None:
         rows[t("Disk")] = size_text(estimate.disk_bytes)
-    return rows | (_charged(estimate.charge) if estimate.charge else {})
+    return rows | {plain(charge.service): _charged(charge) for charge in estimate.charges}
 
 
-def _charged(charge: Charge) -> dict[str, str]:
+def _charged(charge: Charge) -> str:
     """What the service is asked for and takes for it, at most."""
-    rows = {t("Requests"): t("up to {num} to {service}", num=f"{charge.num_requests:,}", service=plain(charge.service))}
+    said = [tn("up to {num} request", "up to {num} requests", charge.num_requests)]
     if charge.num_tokens:
-        rows[t("Tokens sent")] = t("about {num}", num=f"{charge.num_tokens:,}")
+        said.append(t("about {num} tokens", num=f"{charge.num_tokens:,}"))
     if charge.num_searches:
-        rows[t("Paid searches")] = t("up to {num}", num=f"{charge.num_searches:,}")
-    cost = t("no price given") if charge.cost_usd is None else t("up to \\${cost}", cost=f"{charge.cost_usd:,.4f}")
-    return rows | {t("Cost"): cost}
+        said.append(tn("up to {num} paid search", "up to {num} paid searches", charge.num_searches))
+    known = charge.cost_usd is not None
+    said.append(t("up to \\${cost}", cost=f"{charge.cost_usd:,.4f}") if known else t("no price given"))
+    return ", ".join(said)
 
 
 @st.cache_data(ttl=60, max_entries=100, show_spinner=False)

@@ -23,10 +23,13 @@ Metric = Callable[[Columns], float]
 
 
 class Prices(Protocol):
-    """What the tokens of a service cost, as far as a person entered it."""
+    """What tokens and searches of a service cost, as far as a person entered it."""
 
     def cost_usd(self, input_tokens: int, output_tokens: int) -> float | None:
         """In US dollars, or None where a price is unknown."""
+
+    def searches_cost_usd(self, num_searches: float) -> float | None:
+        """In US dollars, or None where the price is unknown."""
 
 
 class Service(Protocol):
@@ -147,7 +150,7 @@ class Estimate:
     num_steps: int | None = None
     memory_bytes: int | None = None
     disk_bytes: int | None = None
-    charge: Charge | None = None
+    charges: tuple[Charge, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

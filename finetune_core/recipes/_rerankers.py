@@ -11,7 +11,7 @@ from finetune_core.providers.cohere_client import open_cohere
 from finetune_core.providers.cohere_reranker import CohereReranker
 from finetune_core.providers.embedder import Checkpoint
 from finetune_core.providers.reranker import LocalReranker
-from finetune_core.recipe import Run, Service
+from finetune_core.recipe import Resources, Run, Service
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind
 
 
@@ -60,7 +60,7 @@ class StockReranker:
         return self._opened.score_fresh(query, passages, checkpoint)
 
 
-def cohere_service(reference: str, run: Run) -> Service:
+def cohere_service(reference: str, run: Resources) -> Service:
     """The provider of that name, with or without "service:" before it. Raises ProviderError if it does not rerank."""
     name = reference.removeprefix(SERVICE_REFERENCE).strip()
     if not name:

@@ -19,12 +19,13 @@ from finetune_core.evaluation.retrieval import (
 )
 from finetune_core.providers.cohere_client import CohereClient, open_cohere
 from finetune_core.providers.cohere_reranker import CohereReranker
-from finetune_core.recipe import Recipe, Report, Run
+from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._embedders import open_embedder
 from finetune_core.recipes._rerankers import cohere_service
 from finetune_core.records import Corpus, Part, QueryPassages, Split
+from finetune_core.training import estimates
 from finetune_core.training.cohere_config import CohereConfig
-from finetune_core.training.cohere_finetuning import finetune
+from finetune_core.training.cohere_finetuning import MIN_QUERIES, finetune
 
 SETTINGS_FILE = "ayar.json"
 EXPORT_FILE = "reranker.json"
@@ -108,6 +109,23 @@ def answer(system: Retriever, question: str, config: CohereConfig, *, corpus: Co
     return system.rank([question], corpus, k, run)
 
 
+def estimate(outline: Outline, config: CohereConfig, machine: Machine) -> Estimate:
+    """What is encoded here and what the service is asked for; how long it trains it alone knows, and what it takes for that."""
+    service = cohere_service(config.service, machine)
+    opened = open_embedder(config.base_model, machine, config.max_tokens)
+    encoding = estimates.encoding(config.base_model, opened, estimates.everything(outline), machine)
+    num_measured = min(config.validation_queries, outline.num_validation)
+    too_few = (f"Cohere takes at least {MIN_QUERIES} training questions; this dataset has {outline.num_train}.",)
+    return Estimate(
+        charges=(*encoding.charges, estimates.searches(service, num_measured, config.depth)),
+        memory_bytes=encoding.memory_bytes,
+        warnings=(
+            "How long the training takes, and what the service charges for it, is known to the service alone.",
+            *(too_few if outline.num_train < MIN_QUERIES else ()),
+        ),
+    )
+
+
 def save(model: CohereModel, path: Path) -> None:
     """Write where the model is; its weights are the vendor's."""
     path.mkdir(parents=True, exist_ok=True)
@@ -158,6 +176,7 @@ RECIPE = Recipe(
     save=save,
     load=load,
     exports={"cohere": export_settings},
+    estimate=estimate,
     extras=("cohere",),
     notice=RETIRED,
     alternative="cross_encoder",

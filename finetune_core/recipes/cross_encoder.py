@@ -13,7 +13,7 @@ from finetune_core.evaluation.retrieval import HEADLINE, RETRIEVAL_METRICS, Rank
 from finetune_core.providers.reranker import LocalReranker, is_trained_reranker
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._embedders import open_embedder
-from finetune_core.recipes._rerankers import StockReranker, open_reranker
+from finetune_core.recipes._rerankers import StockReranker, cohere_service, open_reranker
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files, export_folder
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, Corpus, Part, QueryPassages, Split
 from finetune_core.training import cost, estimates
@@ -88,16 +88,19 @@ def estimate(outline: Outline, config: RerankerConfig, machine: Machine) -> Esti
     speed = estimates.training_speed(machine, RECIPE.name, config.base_model, size)
     retriever = open_embedder(config.retriever, machine, config.retriever_max_tokens)
     encoding = estimates.encoding(config.retriever, retriever, estimates.everything(outline), machine)
+    seconds = config.epochs * num_pairs * estimates.mean(pairs_N) / speed.tokens_per_s
+    teacher = config.teacher.strip()
+    is_service = teacher.startswith(SERVICE_REFERENCE)
+    taught = [estimates.searches(cohere_service(teacher, machine), num_rows, num_wrong + 1)] if is_service else []
     longest = int(pairs_N.max(initial=0))
     pairs_at_once = config.batch_size * round(num_pairs / max(num_rows, 1))
     return Estimate(
-        seconds=encoding.seconds
-        + estimates.VALIDATION * config.epochs * num_pairs * estimates.mean(pairs_N) / speed.tokens_per_s,
+        seconds=encoding.seconds + estimates.VALIDATION * seconds,
         basis=speed.basis,
         num_steps=config.epochs * -(-num_rows // config.batch_size),
         memory_bytes=cost.train_memory_bytes(size, pairs_at_once * longest, longest),
         disk_bytes=cost.train_disk_bytes(size),
-        charge=encoding.charge,
+        charges=(*encoding.charges, *taught),
         warnings=estimates.cut(whole_N, config.max_tokens, "pairs of a question and a passage"),
     )
 

@@ -14,12 +14,15 @@ from finetune_core.evaluation.retrieval import (
     evaluate_retrieval,
 )
 from finetune_core.providers import portable_adapter
-from finetune_core.recipe import Recipe, Report, Run
+from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._embedders import open_embedder
 from finetune_core.records import Corpus, Part, QueryPassages, Split
+from finetune_core.training import estimates
 from finetune_core.training.adapted import SETTINGS_FILE, WEIGHTS_FILE, AdapterModel, AdapterSettings
 from finetune_core.training.adapter import train_adapter
 from finetune_core.training.adapter_config import AdapterConfig, Kind, Side
+from finetune_core.training.adapter_data import MAX_POOL_TEXTS
+from finetune_core.training.adapter_estimate import learning
 
 
 def train(split: Split[QueryPassages], config: AdapterConfig, run: Run) -> AdapterModel:
@@ -60,6 +63,25 @@ def answer(
     return system.rank([question], corpus, k, run)
 
 
+def estimate(outline: Outline, config: AdapterConfig, machine: Machine) -> Estimate:
+    """From the texts that have no vectors yet, and the size of the matrix products of its steps."""
+    opened = open_embedder(config.base_model, machine, config.max_tokens)
+    encoding = estimates.encoding(config.base_model, opened, estimates.judged(outline, MAX_POOL_TEXTS), machine)
+    work = learning(outline, config, estimates.num_dimensions(opened))
+    warnings = (
+        ("There are no validation questions, and nudge cannot do without.",) if not outline.num_validation else ()
+    )
+    return Estimate(
+        seconds=encoding.seconds + work.flops / machine.flops() + work.sorting_s,
+        basis="a short probe of this machine and the vectors that are known already",
+        num_steps=work.num_steps,
+        memory_bytes=encoding.memory_bytes + work.memory_bytes,
+        disk_bytes=work.disk_bytes,
+        charges=encoding.charges,
+        warnings=warnings if config.kind is Kind.NUDGE else (),
+    )
+
+
 def save(model: AdapterModel, path: Path) -> None:
     """Write the adapter into the empty folder `path`."""
     model.save(path)
@@ -96,4 +118,5 @@ RECIPE = Recipe(
     save=save,
     load=load,
     exports={"adapter": export_folder},
+    estimate=estimate,
 )

@@ -22,11 +22,13 @@ from finetune_core.evaluation.routing import (
 )
 from finetune_core.providers.embedder import LocalEmbedder, resolve
 from finetune_core.providers.vector_cache import CachedEmbedder
-from finetune_core.recipe import Recipe, Report, Run
+from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._embedders import OpenedEmbedder, open_embedder
 from finetune_core.records import MODEL_REFERENCE, OUT_OF_SCOPE, SERVICE_REFERENCE, Corpus, Labelled, Part, Split
+from finetune_core.training import estimates
 from finetune_core.training.embedding_config import EmbeddingConfig
-from finetune_core.training.routing import train_choices, train_head
+from finetune_core.training.logistic import fit_seconds
+from finetune_core.training.routing import NUM_FOLDS, train_choices, train_head
 from finetune_core.training.routing_config import Method, RoutingConfig
 
 SETTINGS_FILE = "origin.json"
@@ -62,13 +64,8 @@ def train(split: Split[Labelled], config: RoutingConfig, run: Run) -> RouterMode
 
     if config.method is Method.HEAD:
         trained = train_head(split, embedder, config, run)
-    elif local is None:
-        raise TrainingError(
-            f"The method choices tunes the embedding model, and {config.base_model} is no model that lies in a folder.",
-            hint="Choose the method head, or a model on this machine.",
-        )
     else:
-        settings = _embedding_settings(local, max_tokens, config)
+        settings = _embedding_settings(embedder, config)
         trained = train_choices(split, embedder, settings, open_tuned, config, run)
     is_own = config.base_model.startswith(MODEL_REFERENCE)
     return RouterModel(
@@ -162,13 +159,39 @@ def export_folder(artefact: Path, target: Path) -> None:
         _copy_embedder(own if own.is_dir() else resolve(base_model), target / EMBEDDER_FOLDER)
 
 
-def _embedding_settings(local: LocalEmbedder, max_tokens: int, config: RoutingConfig) -> EmbeddingConfig:
+def estimate(outline: Outline, config: RoutingConfig, machine: Machine) -> Estimate:
+    """Of the method chosen: the classifiers that are fitted, or the steps that tune the embedding model."""
+    opened = open_embedder(config.base_model, machine, config.max_tokens)
+    if config.method is Method.CHOICES:
+        return estimates.contrastive("router", outline, _embedding_settings(opened, config), machine)
+    encoding = estimates.encoding(config.base_model, opened, estimates.everything(outline), machine)
+    num_dimensions = estimates.num_dimensions(opened)
+    num_fits = len(config.strengths) * (1 if outline.num_validation else 1 + NUM_FOLDS)
+    num_rows, num_choices = sum(outline.uses), len(outline.uses)
+    return Estimate(
+        seconds=encoding.seconds + num_fits * fit_seconds(num_rows, num_choices, num_dimensions, machine.flops()),
+        basis="a short probe of this machine and the vectors that are known already",
+        num_steps=len(config.strengths),
+        memory_bytes=encoding.memory_bytes + 8 * num_rows * (num_dimensions + 4 * num_choices),
+        disk_bytes=4 * len(config.strengths) * num_choices * (num_dimensions + 1),
+        charges=encoding.charges,
+    )
+
+
+def _embedding_settings(opened: OpenedEmbedder, config: RoutingConfig) -> EmbeddingConfig:
+    """Of the training that tunes the embedding model. Raises TrainingError if that lies in no folder."""
+    local = opened.embedder
+    if not isinstance(local, LocalEmbedder):
+        raise TrainingError(
+            f"The method choices tunes the embedding model, and {config.base_model} is no model that lies in a folder.",
+            hint="Choose the method head, or a model on this machine.",
+        )
     return EmbeddingConfig(
         base_model=local.model,
         epochs=config.epochs,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
-        max_tokens=max_tokens,
+        max_tokens=local.max_tokens or config.max_tokens,
         query_prefix=local.query_prefix,
         passage_prefix=local.passage_prefix,
         seed=config.seed,
@@ -204,4 +227,5 @@ RECIPE = Recipe(
     save=save,
     load=load,
     exports={"router": export_folder},
+    estimate=estimate,
 )

@@ -16,7 +16,7 @@ from finetune_core.providers.adapted_embedder import AdaptedEmbedder
 from finetune_core.providers.embedder import LocalEmbedder, resolve
 from finetune_core.providers.tokens import TokenCounter
 from finetune_core.providers.vector_cache import CachedEmbedder
-from finetune_core.recipe import Charge, Estimate, Machine, Outline
+from finetune_core.recipe import Charge, Estimate, Machine, Outline, Service
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE
 from finetune_core.training import cost, speeds
 from finetune_core.training.batches import ROWS_PER_PASSAGE
@@ -26,8 +26,11 @@ from finetune_core.training.validation import TRAINING_COST
 
 VALIDATION = 1.15  # validation takes up to 15 % on top of the steps
 TEXTS_PER_REQUEST = 64
+PASSAGES_PER_SEARCH = 100
+USUAL_DIMENSIONS = 1536
 CHARACTERS_PER_TOKEN = 4  # of English, for a service whose tokenizer is not known
 
+OpenedEmbedder = CachedEmbedder | AdaptedEmbedder
 Counts = NDArray[np.int64]
 
 
@@ -50,11 +53,12 @@ class Texts:
 
 @dataclass(frozen=True)
 class Encoding:
-    """What encoding texts would take: `seconds` here, or what a service would charge; texts known already take nothing."""
+    """What encoding texts would take: seconds and memory here, or what a service would charge; nothing for known texts."""
 
-    seconds: float
+    seconds: float = 0.0
+    memory_bytes: int = 0
     basis: str = ""
-    charge: Charge | None = None
+    charges: tuple[Charge, ...] = ()
 
 
 def base_folder(reference: str, machine: Machine) -> Path:
@@ -117,33 +121,35 @@ def num_readings(outline: Outline, per_passage: int = ROWS_PER_PASSAGE) -> int:
     return sum(-(-count // per_passage) for count in outline.uses)
 
 
-def encoding(
-    reference: str, opened: CachedEmbedder | AdaptedEmbedder, texts: Sequence[Texts], machine: Machine
-) -> Encoding:
+def encoding(reference: str, opened: OpenedEmbedder, texts: Sequence[Texts], machine: Machine) -> Encoding:
     """What it would take to encode texts with the embedder that `reference` names and `opened` is.
 
     The share of the sample that has vectors already is taken for that of all.
     """
-    cached = opened
-    while isinstance(cached, AdaptedEmbedder):
-        cached = cast(Any, cached.base)
+    cached = _cached(opened)
     unknown = [each.number * (1 - cached.known_share(each.sample, each.is_query)) for each in texts]
     local = cached.embedder
     if isinstance(local, LocalEmbedder):
         counter, limit = TokenCounter.for_model(str(local.model)), local.max_tokens or sys.maxsize
         of_text = [mean(counted(each.sample, counter, limit)) for each in texts]
-        speed = encoding_speed(machine, local.model, cost.model_size(resolve(local.model)))
-        return Encoding(float(np.dot(unknown, of_text)) / speed.tokens_per_s, speed.basis)
+        size = cost.model_size(resolve(local.model))
+        speed, num_tokens = encoding_speed(machine, local.model, size), float(np.dot(unknown, of_text))
+        return Encoding(num_tokens / speed.tokens_per_s, cost.BYTES * size.num_weights, speed.basis)
     of_text = [float(np.mean([len(text) for text in each.sample] or [0])) / CHARACTERS_PER_TOKEN for each in texts]
-    return Encoding(0.0, charge=_charge(reference, sum(unknown), float(np.dot(unknown, of_text)), machine))
+    return Encoding(charges=_charges(reference, sum(unknown), float(np.dot(unknown, of_text)), machine))
 
 
-def _charge(reference: str, num_texts: float, num_tokens: float, machine: Machine) -> Charge | None:
+def _cached(opened: OpenedEmbedder) -> CachedEmbedder:
+    return opened if isinstance(opened, CachedEmbedder) else _cached(cast(Any, opened.base))
+
+
+def _charges(reference: str, num_texts: float, num_tokens: float, machine: Machine) -> tuple[Charge, ...]:
     if not reference.startswith(SERVICE_REFERENCE):
-        return None  # an adapter of the project over a service's vectors
+        return ()  # an adapter of the project over a service's vectors
     service = machine.service(reference.removeprefix(SERVICE_REFERENCE))
     num_requests = -(-round(num_texts) // TEXTS_PER_REQUEST)
-    return Charge(service.name, num_requests, round(num_tokens), cost_usd=service.prices.cost_usd(round(num_tokens), 0))
+    cost_usd = service.prices.cost_usd(round(num_tokens), 0)
+    return (Charge(service.name, num_requests, round(num_tokens), cost_usd=cost_usd),) if num_requests else ()
 
 
 def contrastive(recipe: str, outline: Outline, config: EmbeddingConfig, machine: Machine) -> Estimate:
@@ -188,6 +194,20 @@ def cut(tokens_N: Counts, limit: int, what: str) -> tuple[str, ...]:
     )
 
 
+def searches(service: Service, num_questions: int, depth: int) -> Charge:
+    """What it costs to have `num_questions` ranked, each against `depth` passages."""
+    num_searches = num_questions * -(-depth // PASSAGES_PER_SEARCH)
+    return Charge(
+        service.name, num_questions, num_searches=num_searches, cost_usd=service.prices.searches_cost_usd(num_searches)
+    )
+
+
+def num_dimensions(opened: OpenedEmbedder) -> int:
+    """The length of its vectors; where a service makes them, a guess, because nobody asks it for an estimate."""
+    local = _cached(opened).embedder
+    return cost.model_size(resolve(local.model)).width if isinstance(local, LocalEmbedder) else USUAL_DIMENSIONS
+
+
 def everything(outline: Outline) -> list[Texts]:
     """What a retriever reads before it is measured: the whole corpus, and all questions but those of the test."""
     queries, passages = pair_texts(outline)
@@ -195,3 +215,12 @@ def everything(outline: Outline) -> list[Texts]:
         Texts(outline.num_train + outline.num_validation, queries, is_query=True),
         Texts(outline.num_passages, passages),
     ]
+
+
+def judged(outline: Outline, max_pool_texts: int) -> list[Texts]:
+    """What an adapter reads: training questions with their passages, and a validation pool of so many texts at most."""
+    queries, passages = pair_texts(outline)
+    num_queries = min(outline.num_validation, max_pool_texts)
+    num_pool = min(outline.num_passages, max_pool_texts - num_queries)
+    num_passages = min(outline.num_passages, len(outline.uses) + num_pool)
+    return [Texts(outline.num_train + num_queries, queries, is_query=True), Texts(num_passages, passages)]
