@@ -275,10 +275,11 @@ def add_dataset(project_id: str, split: Split[Any], name: str = "v1", facts: dic
     from finetune_core.storage import artefacts, database, datasets
 
     fingerprint = datasets.fingerprint({part: split.part(part) for part in SplitName})
-    manifest: dict[str, Any] = {"hash": fingerprint, "name": name, **(facts or {})}
+    record = type(split.train.examples[0])
+    manifest: dict[str, Any] = {"hash": fingerprint, "name": name, "record": record.__name__, **(facts or {})}
     manifest |= {f"num_{part}": len(split.part(part)) for part in SplitName}
     with artefacts.publish(datasets.folder(project_id, fingerprint), manifest) as target:
-        manifest["corpora"] = datasets.write_split(target, split)
+        manifest["corpora"] = datasets.write_split(target, split, record)
     row = datasets.DatasetRow(fingerprint, name, manifest, database.now())
     with database.writing() as connection:
         datasets.add(connection, project_id, row)

@@ -4,7 +4,6 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,10 @@ from finetune_core import recipes
 from finetune_core.errors import FinetuneError, JobCancelled, StopRequested
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER, is_bundled_installed
 from finetune_core.providers.reranker import LocalReranker
-from tests.training_fixtures import (
-    TINY_CONFIG,
-    RecordedRun,
-    Trained,
-    tiny_reranking_split,
-    tiny_routing_split,
-    tiny_split,
-)
+from tests.recipe_data import SHARED, SPLITS
+from tests.training_fixtures import TINY_CONFIG, RecordedRun, Trained
 
 NAMES = sorted(recipes.discover())
-SPLITS: dict[str, Callable[[], Any]] = {
-    "cross_encoder": tiny_reranking_split,
-    "embedding": tiny_split,
-    "embedding_adapter": tiny_split,
-    "router": tiny_routing_split,
-}
-SHARED = {
-    "cohere_reranker": "trained_cohere",
-    "cross_encoder": "trained_cross_encoder",
-    "embedding": "trained",
-    "embedding_adapter": "trained_adapter",
-    "router": "trained_router",
-}
-"""The session fixture that holds each recipe's shared training."""
 KILL_AT = {"cross_encoder": 4, "embedding": 4, "embedding_adapter": 4, "router": 2}
 """The step at which a training is killed, with at least one more to go."""
 HEAVY = ("torch", "transformers", "sentence_transformers", "datasets", "ragas", "openai", "cohere", "llama_index")
