@@ -91,10 +91,10 @@ def _ask_batch(chat: BatchChat, waiting: Mapping[str, Request], log: _Log) -> No
     keys = list(waiting)
     marked = time.perf_counter()
 
-    def take(position: int, reply: Reply) -> None:
+    def take(position: int, reply: Reply | RequestRefusedError) -> None:
         nonlocal marked
         now = time.perf_counter()
-        log.take(keys[position], _answered(reply, now - marked))
+        log.take(keys[position], _taken(reply, now - marked))
         marked = now
         log.show()
 
@@ -133,6 +133,10 @@ def _ask(chat: Chat, request: Request) -> Answered:
     except RequestRefusedError as error:
         return Answered(failure=error.message)
     return _answered(reply, time.perf_counter() - started)
+
+
+def _taken(reply: Reply | RequestRefusedError, seconds: float) -> Answered:
+    return Answered(failure=reply.message) if isinstance(reply, RequestRefusedError) else _answered(reply, seconds)
 
 
 def _answered(reply: Reply, seconds: float) -> Answered:

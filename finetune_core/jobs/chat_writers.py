@@ -38,7 +38,7 @@ class WritingParams(BaseModel):
 class _NoChat:
     """Stands in for a chat where only the key and the size of calls are asked for."""
 
-    name = ""
+    name = fingerprint = ""
 
     def __init__(self, num_parallel: int) -> None:
         self.num_parallel = num_parallel

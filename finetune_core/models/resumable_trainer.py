@@ -1,8 +1,8 @@
-"""The trainer of sentence-transformers, made to continue exactly where a killed process stood.
+"""The trainers of transformers and sentence-transformers, made to continue exactly where a killed process stood.
 
-Its own checkpoints are pickles (`optimizer.pt`, `rng_state.pth`, `training_args.bin`), which Ayar neither writes nor
+Their own checkpoints are pickles (`optimizer.pt`, `rng_state.pth`, `training_args.bin`), which Ayar neither writes nor
 loads. So they are switched off, and the three places where the Hugging Face trainer reads a checkpoint are given
-readers of safetensors and JSON; everything else of the trainer is used as it is.
+readers of safetensors and JSON; everything else of the trainers is used as it is.
 """
 
 import json
@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, load_model, save_file, save_model
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers.base.sampler import DefaultBatchSampler
-from sentence_transformers.base.trainer import BaseTrainer
 from sentence_transformers.cross_encoder import CrossEncoderTrainer
-from transformers import TrainerCallback
+from transformers import Trainer, TrainerCallback
+
+from finetune_core.models.weights import LearnedWeights, WholeWeights
 
 AfterStep = Callable[[int, dict[str, float]], bool]
 """Called after each optimiser step with its number (from 1) and what the trainer logged; True ends the training."""
@@ -40,15 +41,21 @@ class PlannedBatches(DefaultBatchSampler):
         return len(self.batches)
 
 
-class ResumableTrainer(BaseTrainer):
+class ResumableTrainer(Trainer):
     """`train(resume_from_checkpoint=folder)` continues from what `save_state(folder)` wrote, to the last bit."""
+
+    @property
+    def weights(self) -> WholeWeights | LearnedWeights:
+        """What of the model a checkpoint holds."""
+        assert isinstance(self.model, torch.nn.Module)
+        return WholeWeights(self.model)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """Not added: Ayar writes its model card from the facts of the run."""
 
     def save_state(self, folder: Path) -> None:
         """Write weights, optimiser, scheduler, random states and position to `folder`, which exists and is empty."""
-        save_model(self.model, str(folder / "model.safetensors"))
+        self.weights.write(folder / "model.safetensors")
         assert self.optimizer is not None
         assert self.lr_scheduler is not None
         optimiser = self.optimizer.state_dict()
@@ -69,7 +76,7 @@ class ResumableTrainer(BaseTrainer):
         self.state.save_to_json(str(folder / "trainer_state.json"))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_model(self.model, str(Path(resume_from_checkpoint) / "model.safetensors"))
+        self.weights.read(Path(resume_from_checkpoint) / "model.safetensors")
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:

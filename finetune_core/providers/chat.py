@@ -56,6 +56,10 @@ class Chat(Protocol):
     @property
     def num_parallel(self) -> int: ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells which model answers, and how it is computed: answers are kept under it. Fit for a file's name."""
+
     def complete(
         self,
         messages: Sequence[Message],
@@ -82,9 +86,15 @@ class BatchChat(Chat, Protocol):
     """A chat that answers many requests fastest when it has them all at once, and alike in whatever company."""
 
     def complete_batch(
-        self, requests: Sequence[Request], on_reply: Callable[[int, Reply], None], checkpoint: Checkpoint
+        self,
+        requests: Sequence[Request],
+        on_reply: "Callable[[int, Reply | RequestRefusedError], None]",
+        checkpoint: Checkpoint,
     ) -> None:
-        """Answer all of `requests`; `on_reply` gets the position and the reply of each as soon as it is there."""
+        """Answer all of `requests`; `on_reply` gets the position and the reply of each as soon as it is there.
+
+        Where one request is at fault, it gets the error in place of a reply.
+        """
 
 
 class RequestRefusedError(ProviderError):

@@ -21,7 +21,7 @@ Vectors = NDArray[np.float32]
 Checkpoint = Callable[[], None]
 
 BATCH_SIZE = 32  # at 256 tokens under two seconds on two cores, so that a cancel is heard in time
-_HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")  # never pickles, never code
+_HUB_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")  # never pickles, never code
 
 
 class Embedder(Protocol):
@@ -193,7 +193,7 @@ def _safetensors_error() -> type[Exception]:
 
 
 def _model_files(folder: Path) -> list[Path]:
-    names = {".safetensors", ".json", ".txt", ".model"}
+    names = {".safetensors", ".json", ".txt", ".model", ".jinja"}
     files = (path for path in folder.rglob("*") if path.is_file() and path.suffix in names)
     return sorted(path for path in files if path.name not in {"manifest.json", "ayar.json"})
 

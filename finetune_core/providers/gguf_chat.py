@@ -1,14 +1,17 @@
 """A GGUF model file run in this process by llama.cpp: no service, no key, answers held to a grammar."""
 
+import functools
 import os
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ProviderError
 from finetune_core.providers.chat import Call, Checkpoint, Message, Reply, RequestRefusedError, Tool
+from finetune_core.records import content_id, file_sha256
 
 MAGIC = b"GGUF"
 QUIET = -1
@@ -51,6 +54,11 @@ class LocalGgufChat:
     def name(self) -> str:
         """The file's name without its ending."""
         return self._path.stem
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The file's hash and the release of the engine."""
+        return content_id(file_sha256(self._path), f"xllamacpp {version('xllamacpp')}")
 
     @property
     def num_parallel(self) -> int:

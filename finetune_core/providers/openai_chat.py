@@ -17,6 +17,7 @@ from finetune_core.providers.chat import (
     estimated_tokens,
     redacted,
 )
+from finetune_core.records import content_id
 
 if TYPE_CHECKING:
     import openai
@@ -78,6 +79,11 @@ class OpenAIChat:
     def name(self) -> str:
         """The model and where it is served."""
         return f"{self._model} at {self._base_url}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The address and the model's name: more is not known of a service's model."""
+        return content_id(self._base_url, self._model)
 
     @property
     def num_parallel(self) -> int:

@@ -1,6 +1,7 @@
 """An embedding model as a training session sees it."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from finetune_core.errors import TrainingError
@@ -17,12 +18,21 @@ if TYPE_CHECKING:
 class EmbeddingLearner:
     """Learns from `rows`, is measured on `pool`; `prefixes` are the (question, passage) prefixes in force."""
 
+    metric = VALIDATION_METRIC
+    lower_is_better = False
+
     def __init__(
         self, config: EmbeddingConfig, prefixes: tuple[str, str], rows: Sequence[TrainingRow], pool: ValidationPool
     ) -> None:
+        from finetune_core.models.dropout import set_dropout
+        from finetune_core.models.weights import WholeWeights
+
         self.config, self.prefixes, self.rows, self.pool = config, prefixes, rows, pool
         self.model = load_transformer(config.base_model)
         self.model.max_seq_length = min(config.max_tokens, self.model.max_seq_length or config.max_tokens)
+        set_dropout(self.model, config.dropout)
+        self.weights = WholeWeights(self.model)
+        self.heard = (self.model[0],)
 
     def trainer(self, arguments: dict[str, Any]) -> "ResumableTrainer":
         """The trainer of embedding models, with the loss chosen."""
@@ -50,11 +60,12 @@ class EmbeddingLearner:
         passages_PD = encode(self.model, [passage_prefix + text for text in self.pool.passages], checkpoint)
         return {VALIDATION_METRIC: pool_ndcg(queries_QD, passages_PD, self.pool)}
 
-    def prepare_saving(self) -> None:
-        """Set the prefixes as the model's own prompts."""
+    def save(self, folder: Path) -> None:
+        """Write a folder of sentence-transformers, with the prefixes as the model's own prompts."""
         query_prefix, passage_prefix = self.prefixes
         self.model.prompts = {"query": query_prefix, "document": passage_prefix}
         self.model.default_prompt_name = None
+        self.model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
 
     def _loss(self) -> Any:
         from sentence_transformers.sentence_transformer import losses

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,12 +61,21 @@ class RetrievedPool:
 class RerankerLearner:
     """Learns from `rows`, is measured on `pool`; starts from the weights in `base`."""
 
+    metric = VALIDATION_METRIC
+    lower_is_better = False
+
     def __init__(self, config: RerankerConfig, base: str, rows: Sequence[JudgedPassages], pool: RetrievedPool) -> None:
         import torch
+
+        from finetune_core.models.dropout import set_dropout
+        from finetune_core.models.weights import WholeWeights
 
         self.config, self.rows, self.pool = config, rows, pool
         torch.manual_seed(config.seed)  # a new head is random
         self.model = load_cross_encoder(base, config.max_tokens)
+        set_dropout(self.model, config.dropout)
+        self.weights = WholeWeights(self.model)
+        self.heard = (self.model[0],)
 
     def trainer(self, arguments: dict[str, Any]) -> "ResumableTrainer":
         """The trainer of cross-encoders, with the loss chosen."""
@@ -102,8 +112,9 @@ class RerankerLearner:
     def _weight(self, pool: RetrievedPool, scores_QK: NDArray[np.float64]) -> float:
         return mixing_weight(scores_QK, pool.given, pool.gains) if self.config.use_retriever_score else 0.0
 
-    def prepare_saving(self) -> None:
-        """Nothing is set: the folder holds the token limit and what scores go through."""
+    def save(self, folder: Path) -> None:
+        """Write a folder of sentence-transformers, which holds the token limit and what scores go through."""
+        self.model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
 
     def _loss(self) -> Any:
         from sentence_transformers.cross_encoder import losses

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,9 +18,11 @@ from finetune_core.training.validation import VALIDATION_SHARE
 
 if TYPE_CHECKING:
     from finetune_core.models.resumable_trainer import ResumableTrainer
+    from finetune_core.models.weights import LearnedWeights, WholeWeights
 
 CHECKPOINT_S = 120.0  # between two checkpoints: what a killed run can lose at most
 VALIDATION_METRIC = "validation_ndcg@10"
+LOGGED = ("loss", "learning_rate", "grad_norm", "samples_per_s")
 
 
 class Settings(Protocol):
@@ -38,8 +39,6 @@ class Settings(Protocol):
     @property
     def weight_decay(self) -> float: ...
     @property
-    def dropout(self) -> float: ...
-    @property
     def patience(self) -> int: ...
 
 
@@ -47,17 +46,29 @@ class Learner(Protocol):
     """What differs from one kind of model to another: its trainer, how it is measured, and what is set before saving."""
 
     @property
-    def model(self) -> Any:
-        """The model that learns, of a class of sentence-transformers; its first module reads the texts."""
+    def metric(self) -> str:
+        """The name of the value of `measure` that chooses the step."""
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether the step with the lowest value is kept, as for a loss; else the one with the highest."""
+
+    @property
+    def weights(self) -> "WholeWeights | LearnedWeights":
+        """What of the model changes, and so what is kept of a step."""
+
+    @property
+    def heard(self) -> Sequence[Any]:
+        """The modules before each of whose computations a stop or cancel is listened for."""
 
     def trainer(self, arguments: dict[str, Any]) -> "ResumableTrainer":
         """A trainer of `model` with the class's own arguments made of `arguments`."""
 
     def measure(self, checkpoint: Callable[[], None]) -> dict[str, float]:
-        """Values on validation questions by name; the one called `VALIDATION_METRIC` chooses the step. NaN without any."""
+        """Values on validation examples by name, `metric` among them; NaN without any."""
 
-    def prepare_saving(self) -> None:
-        """Called once the best weights are in place again."""
+    def save(self, folder: Path) -> None:
+        """Write the model to the empty `folder`, in its own format, once the best weights are in place again."""
 
 
 class Session:
@@ -69,8 +80,6 @@ class Session:
     def __init__(
         self, run: Run, config: Settings, learner: Learner, due: frozenset[int], step_tokens: Sequence[int]
     ) -> None:
-        from finetune_core.models.dropout import set_dropout
-
         self.run, self.config, self.learner, self.due = run, config, learner, due
         self.step_tokens = step_tokens
         self._tokens_after = [0, *accumulate(step_tokens)]  # tokens read once so many steps are done
@@ -78,7 +87,6 @@ class Session:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.resumed_from = checkpoints.latest(self.folder, "checkpoint")
         self.selection = Selection.load(self.resumed_from) if self.resumed_from else Selection()
-        set_dropout(learner.model, config.dropout)
         self.is_stopped = False
         self._trainer: ResumableTrainer | None = None
         self._saved_at = self._marked_at = time.monotonic()
@@ -89,7 +97,7 @@ class Session:
         chosen = self.selection
         return {
             "best_step": chosen.best_step,
-            "best_validation": chosen.best_value if math.isfinite(chosen.best_value) else None,
+            "best_validation": self._signed(chosen.best_value) if math.isfinite(chosen.best_value) else None,
             "last_step": chosen.last_step,
             "total_steps": len(self.step_tokens),
             "num_tokens": self._tokens_after[chosen.last_step],
@@ -107,24 +115,19 @@ class Session:
             return
         self.run.progress(self._share(self.selection.last_step), "Training")
         self._trainer = self._make_trainer(plan)
-        listener = self.learner.model[0].register_forward_pre_hook(lambda *_: self._listen())
+        listeners = [module.register_forward_pre_hook(lambda *_: self._listen()) for module in self.learner.heard]
         try:
             self._saved_at = self._marked_at = time.monotonic()
             self._trainer.train(resume_from_checkpoint=str(self.resumed_from) if self.resumed_from else None)
         finally:
-            listener.remove()
+            for listener in listeners:
+                listener.remove()
 
     def save_best(self, folder: Path) -> None:
-        """Write the model at its best step to `folder`, in sentence-transformers' format, whole or not at all."""
-        from safetensors.torch import load_model
-
-        best = self.folder / f"best-{self.selection.best_step}" / "model.safetensors"
-        self.learner.model.cpu()
-        load_model(self.learner.model, str(best))
-        self.learner.prepare_saving()
+        """Write the model at its best step to `folder`, whole or not at all."""
+        self.learner.weights.read(self.folder / f"best-{self.selection.best_step}" / "model.safetensors")
         shutil.rmtree(folder, ignore_errors=True)
-        save = partial(self.learner.model.save_pretrained, create_model_card=False, safe_serialization=True)
-        checkpoints.write_whole(folder, lambda part: save(str(part)))
+        checkpoints.write_whole(folder, self.learner.save)
 
     def _listen(self) -> None:
         with self._heeding():
@@ -141,7 +144,7 @@ class Session:
     def _after_step(self, step: int, logs: dict[str, float]) -> bool:
         now = time.monotonic()
         self.selection.train_seconds += now - self._marked_at
-        self._log(step, loss=logs["loss"], learning_rate=logs["learning_rate"], grad_norm=logs["grad_norm"])
+        self._log(step, **{name: logs[name] for name in LOGGED if name in logs})
         self._show(step)
         is_last = step == len(self.step_tokens)
         is_due = step in self.due or self.is_stopped or is_last
@@ -184,13 +187,14 @@ class Session:
         values = self.learner.measure(self._listen)
         self._log(step, **values)
         self.selection.validation_seconds += time.monotonic() - started
-        return self.selection.take(step, values[VALIDATION_METRIC])
+        return self.selection.take(step, self._signed(values[self.learner.metric]))
+
+    def _signed(self, value: float) -> float:
+        return -value if self.learner.lower_is_better else value
 
     def _save_weights(self, step: int) -> None:
-        from safetensors.torch import save_model
-
         checkpoints.write_whole(
-            self.folder / f"best-{step}", lambda part: save_model(self.learner.model, str(part / "model.safetensors"))
+            self.folder / f"best-{step}", lambda part: self.learner.weights.write(part / "model.safetensors")
         )
 
     def _save_checkpoint(self, step: int) -> None:

@@ -17,6 +17,7 @@ NEEDED_BY_OTHERS = {
     "cryptography": "pypdf, for PDFs encrypted with AES",
     "instructor": "ragas; older releases make pip search for minutes",
     "langchain-community": "ragas, which cannot be imported beside a newer one",
+    "gguf": "transformers, to read the bundled chat model",
     "langchain-openai": "ragas",
     "pandas": "streamlit's tables",
     "cohere": "part of the fixed stack",

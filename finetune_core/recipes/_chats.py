@@ -1,0 +1,115 @@
+"""Chat models as recipes name, compare, keep and export them: any model, a service, or one that was tuned."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from finetune_core.errors import ArtefactError, ProviderError
+from finetune_core.providers import bundled
+from finetune_core.providers.chat import Chat
+from finetune_core.providers.gguf_chat import LocalGgufChat
+from finetune_core.providers.openai_chat import OpenAIChat
+from finetune_core.providers.openai_chat import open_chat as open_service_chat
+from finetune_core.providers.transformers_chat import TransformersChat
+from finetune_core.recipe import Resources, Run
+from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files
+from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind
+from finetune_core.training.chat_tuning import TunedChat
+
+ADAPTER = "adapter"
+"""The folder of the LoRA adapter in an artefact."""
+GGUF_SUFFIX = ".gguf"
+
+
+class Settings(Protocol):
+    """The settings of a recipe that the models to compare depend on; `teacher` may be missing, or "" for none."""
+
+    @property
+    def base_model(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+
+
+def open_chat(reference: str, run: Resources) -> Chat:
+    """The chat that `reference` names: "bundled/…", a folder, a hub name or a GGUF file; "service:" and the name of a
+    model service; "model:" and the id of a chat model that was tuned in the project.
+
+    Weights load at the first question. Raises ArtefactError or ProviderError if it is not there, or the service's key is not.
+    """
+    if reference.startswith(SERVICE_REFERENCE):
+        return _service_chat(reference.removeprefix(SERVICE_REFERENCE), "", run)
+    if reference.startswith(MODEL_REFERENCE):
+        return tuned_chat(load(run.model_folder(reference.removeprefix(MODEL_REFERENCE)), run), run)
+    if reference.lower().endswith(GGUF_SUFFIX):
+        return LocalGgufChat(Path(reference).expanduser())
+    return TransformersChat(reference, name=_shown(reference))
+
+
+def tuned_chat(model: TunedChat, run: Resources) -> Chat:
+    """The tuned model: its adapter on the base model, in the engine and precision of the base, or the service's model."""
+    if model.service:
+        return _service_chat(model.service, model.model_id, run)
+    assert model.adapter_folder is not None
+    return TransformersChat(model.base_model, model.adapter_folder, name=f"{_shown(model.base_model)}, tuned")
+
+
+def chat_systems(config: Settings, model: TunedChat | None, run: Resources) -> dict[str, Chat]:
+    """The chats to compare: "base", "tuned" if `model` is given, "teacher" if the settings name one.
+
+    Base and tuned are the same weights in the same engine and precision, with the adapter off and on; where a service
+    tunes, both are asked there.
+    """
+    base = (
+        _service_chat(config.service, config.base_model, run) if config.service else open_chat(config.base_model, run)
+    )
+    found: dict[str, Chat] = {"base": base}
+    if model is not None:
+        found["tuned"] = tuned_chat(model, run)
+    if teacher := getattr(config, "teacher", ""):
+        found["teacher"] = open_chat(teacher, run)
+    return found
+
+
+def kept_answers(chat: Chat, run: Run) -> Path:
+    """Where the answers of this chat are kept in the run's folder, for `evaluation.asking.ask_all`."""
+    return run.workdir / f"answers-{chat.fingerprint}.jsonl"
+
+
+def engine_facts(chat: Chat) -> dict[str, Any]:
+    """What a report says of the chat that answered: its name, and for local ones engine, precision and device."""
+    return {"chat": chat.name, **getattr(chat, "engine", {})}
+
+
+def save(model: TunedChat, path: Path) -> None:
+    """Write the settings, and the adapter if there is one, into the empty folder `path`."""
+    if model.adapter_folder is not None:
+        copy_files(model.adapter_folder, path / ADAPTER)
+    kept = {**asdict(model), "adapter_folder": ADAPTER if model.adapter_folder else None}
+    (path / SETTINGS_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
+
+
+def load(path: Path, run: Resources) -> TunedChat:
+    """What `save` wrote; weights are read when they are first needed. Raises ArtefactError if it is no tuned chat model."""
+    try:
+        model = TunedChat(**json.loads((path / SETTINGS_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ArtefactError(
+            f"{path.name} is no tuned chat model.", hint="Choose a model that a recipe for chat models tuned."
+        ) from error
+    return replace(model, adapter_folder=path / ADAPTER) if model.adapter_folder else model
+
+
+def _service_chat(name: str, model: str, run: Resources) -> OpenAIChat:
+    service = run.service(name)
+    if service.kind is not ServiceKind.OPENAI:
+        raise ProviderError(
+            f"{service.name} reranks or embeds and answers no questions.", hint="Name an OpenAI-compatible provider."
+        )
+    return open_service_chat(service.base_url, model or service.model, service.key_variable)
+
+
+def _shown(reference: str) -> str:
+    return (
+        reference.rsplit("/", 1)[-1] if reference.startswith(f"{bundled.BUNDLED_CHAT.split('/', 1)[0]}/") else reference
+    )
