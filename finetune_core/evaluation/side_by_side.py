@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from finetune_core.evaluation.frontier import MARGIN, Point, candidates, recommend
-from finetune_core.evaluation.verdict import Contrast, caveats_of, judge
+from finetune_core.evaluation.frontier import MARGIN, Point, Recommendation, recommend
+from finetune_core.evaluation.verdict import Contrast, Outcome, caveats_of, judge
 from finetune_core.metrics.bootstrap import Interval, paired_interval, spread_of_differences, value_interval
 from finetune_core.metrics.ranking import Mean
 from finetune_core.recipe import Metric, Report
@@ -78,21 +78,26 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         for entry, intervals in zip(tuned, differences, strict=True)
     ]
     judgement = judge(contrasts, measures.titles.get(measures.headline, measures.headline))
-    chosen, verdict = tuned[judgement.candidate], judgement.verdicts[judgement.candidate]
+    described = [_system(entry, measures.metrics) for entry in entries]
+    outcomes = {entry.key: one.outcome for entry, one in zip(tuned, judgement.verdicts, strict=True)}
+    found = _recommended(entries, described, measures, outcomes, tuned[judgement.candidate].against)
+    # One decision for both sentences: what is recommended for being tuned is what the verdict is on.
+    taken = (place for place, entry in enumerate(tuned) if found and entry.key == found.choice)
+    position = next(taken, judgement.candidate)
+    chosen, verdict = tuned[position], judgement.verdicts[position]
     caveats = caveats_of(
-        contrasts[judgement.candidate].interval,
+        contrasts[position].interval,
         num_never_reviewed=circumstances.num_never_reviewed,
         num_pairs=circumstances.num_pairs,
         is_split_by_section=circumstances.is_split_by_section,
         is_corrected=verdict.is_corrected,
         num_candidates=len(tuned),
-        num_failed=len(first.ids) - contrasts[judgement.candidate].interval.num_rows,
+        num_failed=len(first.ids) - contrasts[position].interval.num_rows,
         num_leaking=chosen.num_leaking,
         num_missing=int(first.facts.get("num_missing", 0)),
         floor=_floor(entries, chosen, measures),
         reranking_ms=_reranking_ms(by_key[chosen.against].report, chosen.report),
     )
-    described = [_system(entry, measures.metrics) for entry in entries]
     return {
         "headline": measures.headline,
         "metrics": list(measures.metrics),
@@ -102,7 +107,7 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         "num_searched": first.facts.get("num_searched"),
         "searched": measures.searched,
         "systems": described,
-        "frontier": _frontier(entries, described, measures),
+        "frontier": _frontier(found),
         "differences": [
             {
                 "system": entry.key,
@@ -209,6 +214,7 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "beside": list(entry.beside),
         "recipe": entry.recipe,
         "size_bytes": entry.size_bytes,
+        "deployed_bytes": int(report.facts.get("deployed_bytes", entry.size_bytes)),
         "run_id": entry.run_id,
         "model_id": entry.model_id,
         "validation": entry.validation,
@@ -228,17 +234,21 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     }
 
 
-def _frontier(
-    entries: Sequence[Entry], described: Sequence[dict[str, Any]], measures: Measures
-) -> dict[str, Any] | None:
+def _recommended(
+    entries: Sequence[Entry],
+    described: Sequence[dict[str, Any]],
+    measures: Measures,
+    outcomes: Mapping[str, Outcome],
+    start: str,
+) -> Recommendation | None:
     points = [
         Point(
             key=entry.key,
             name=entry.name,
             report=entry.report,
             value=said["metrics"][measures.headline]["value"],
-            is_tuned=bool(entry.model_id),
-            size_bytes=entry.size_bytes,
+            outcome=outcomes.get(entry.key),
+            size_bytes=said["deployed_bytes"],
             recipe=entry.recipe,
             validation=entry.validation,
             is_further_use=bool(entry.model_id) and entry.role != "tuned",
@@ -246,11 +256,13 @@ def _frontier(
         for entry, said in zip(entries, described, strict=True)
     ]
     title = measures.titles.get(measures.headline, measures.headline)
-    found = recommend(points, measures.metrics[measures.headline], title)
+    return recommend(points, start, measures.metrics[measures.headline], title)
+
+
+def _frontier(found: Recommendation | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    kept = {**asdict(found), "interval": _finite(asdict(found.interval))}
-    return {**kept, "margin": MARGIN, "candidates": [point.key for point in candidates(points)]}
+    return {**asdict(found), "interval": _finite(asdict(found.interval)), "margin": MARGIN}
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
