@@ -39,20 +39,9 @@ def _all(view: ComparisonView, system: str) -> None:
             name: f"{each['facts']['latency_ms']:.1f}"
             for name, each in (("before", base), ("after", view.system(system)))
         }
-        if base["facts"].get("is_encoding_timed"):
-            st.caption(
-                t(
-                    "A query took {before} ms with the base and {after} ms with the tuned model, encoding included.",
-                    **times,
-                )
-            )
-        else:
-            st.caption(
-                t(
-                    "Searching took {before} ms a question with the base and {after} ms with the tuned model, encoding apart.",
-                    **times,
-                )
-            )
+        st.caption(
+            t("A query took {before} ms with the base and {after} ms with the tuned model, encoding included.", **times)
+        )
     for line in [*_against_floors(view, system), *_notes(view, system)]:
         st.caption(line)
 

@@ -111,9 +111,7 @@ def recommend(
         if _cost(point) >= _cost(choice) and gain.low > 0 and gain.high >= margin:
             choice = point
     enough = [
-        point
-        for point in entitled
-        if _cost(point) < _cost(choice) and _difference(choice, point, metric).low > -margin
+        point for point in entitled if _cost(point) < _cost(choice) and _difference(choice, point, metric).low > -margin
     ]
     choice = min(enough, key=_order, default=choice)
     best = max(scored, key=lambda point: (point.value or 0.0, point is choice))
@@ -146,7 +144,9 @@ def _taken(choice: Point, start: Point, best: Point, metric: Metric, title: str)
         said += f" {counted(gain.num_rows, 'question')} show it to be better than {start.name} ({start.value:.3f})."
     if best is choice:
         return f"{said} Nothing cheaper is shown to be as good."
-    return f"{said} {best.name} scores {best.value:.3f}, but these questions do not show that it is worth taking instead."
+    return (
+        f"{said} {best.name} scores {best.value:.3f}, but these questions do not show that it is worth taking instead."
+    )
 
 
 def _declined(choice: Point, tuned: Sequence[Point], metric: Metric, margin: float) -> tuple[str, bool]:

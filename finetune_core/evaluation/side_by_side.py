@@ -21,8 +21,9 @@ class Entry:
 
     `role` is "floor" (a trivial baseline, or with a `model_id` another use of that model), "base" or "tuned". A tuned entry
     names the key of the base it started from in `against`, the keys of what its recipe puts `beside` it, its recipe, run
-    and model, what its run reached on validation, and how many test questions leaked into what it learned. `size_bytes`
-    is the size of the files that tuning made, 0 for what is not tuned.
+    and model, what its run reached on validation, and how many test questions leaked into what it learned. `over` is the key of
+    what the last step of tuning was put on, "" for the base. `size_bytes` is the size of the files that tuning made, 0 for
+    what is not tuned.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Entry:
     recipe: str = ""
     beside: tuple[str, ...] = ()
     size_bytes: int = 0
+    over: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
                 "against": entry.against,
                 **_finite({"before": contrast.before, "after": contrast.after}),
                 "spread": _spread(by_key[entry.against].report, entry.report, measures),
+                "step": _step(by_key[entry.over or entry.against], entry, measures),
                 "metrics": {name: _finite(asdict(interval)) for name, interval in intervals.items()},
                 "floors": {
                     floor.key: _finite(asdict(_above(floor, entry, measures))) for floor in _floors(entries, entry)
@@ -132,6 +135,13 @@ def _differences(before: Report, after: Report, metrics: Mapping[str, Metric]) -
     return {
         name: paired_interval(before.columns, after.columns, before.groups, metric) for name, metric in metrics.items()
     }
+
+
+def _step(before: Entry, after: Entry, measures: Measures) -> dict[str, Any]:
+    """What the last step of tuning bought: the headline's interval over what it was put on (its key in `over`)."""
+    metric = measures.metrics[measures.headline]
+    gain = paired_interval(before.report.columns, after.report.columns, before.report.groups, metric)
+    return {"over": before.key, "gain": _finite(asdict(gain))}
 
 
 def _spread(before: Report, after: Report, measures: Measures) -> float | None:

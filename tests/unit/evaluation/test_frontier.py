@@ -67,7 +67,9 @@ def test_a_gain_that_these_questions_cannot_show_is_left_open() -> None:
     # On average 0.05 more, yet half of the questions lose 0.3: twenty of them cannot tell.
     found = recommended(point("base", 0.5), tuned("mine", 0.9, 0.2, outcome=Outcome.NO_DIFFERENCE))
     assert (found.choice, found.is_settled) == ("base", False)
-    assert found.sentence.startswith("Do not tune yet: 20 questions do not show that tuning helps. mine may be up to +0.")
+    assert found.sentence.startswith(
+        "Do not tune yet: 20 questions do not show that tuning helps. mine may be up to +0."
+    )
 
 
 def test_that_nothing_is_gained_can_be_shown() -> None:
@@ -110,7 +112,9 @@ def test_a_dear_system_has_to_show_that_it_is_better_than_the_cheap_one() -> Non
     adapter = tuned("adapter", 0.7, ms=12.0)
     assert choice(point("base", 0.5), adapter, tuned("reranker", 0.9, 0.6, ms=900.0, recipe="b")) == "adapter"
     found = recommended(point("base", 0.5), adapter, tuned("reranker", 0.9, 0.6, ms=900.0, recipe="b"))
-    assert found.sentence.endswith("reranker scores 0.750, but these questions do not show that it is worth taking instead.")
+    assert found.sentence.endswith(
+        "reranker scores 0.750, but these questions do not show that it is worth taking instead."
+    )
     assert choice(point("base", 0.5), adapter, tuned("reranker", 0.8, ms=900.0, recipe="b")) == "reranker"
 
 
