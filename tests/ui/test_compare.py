@@ -67,7 +67,7 @@ def test_the_verdict_the_numbers_and_the_caveats(open_page: OpenPage, compared: 
     assert app.metric[0].delta.startswith("+0.")
     assert app.metric[0].proto.color == MetricColor.GREEN
     assert "Is it worth it?" in shown
-    assert re.search(r"Take careful\W+nDCG@10 \d.\d+\W+36 questions show it to be better than base", shown)
+    assert re.search(r"Take careful\W+nDCG\W*10 0\W+\d+\W+36 questions show it to be better than base", shown)
     assert len(app.get("plotly_chart")) == 7
 
 
@@ -153,9 +153,14 @@ def test_everything_on_a_version_is_compared_with_one_press(
     app = open_page("compare", project=compared.project_id)
     assert not app.exception, app.exception
     assert "Other words · time unknown" in texts(app)
-    assert app.button(key="launch_all_train").label == "Train it with default settings"
+    assert "2 models are there already." in texts(app)
+    assert app.button(key="launch_all_start").label == "Train what is missing and compare all"
     app.button(key="launch_all_start").click().run()
     assert not app.exception, app.exception
-    run_queued_here()
+    assert "Waiting for 1 training" in texts(app)
+    run_queued_here()  # the training fails, for its recipe cannot learn: the others are compared all the same
     view = comparisons.listing(compared.project_id)[0]
     assert {system["name"] for system in view.tuned} == {"careful", "careless"}
+    app.run()
+    assert not app.exception, app.exception
+    assert "Not compared, because its training left no model" in texts(app)
