@@ -145,6 +145,27 @@ def test_a_change_the_correction_leaves_open_has_a_grey_pill() -> None:
     assert shown("no_difference", "hit@1").startswith(":green-badge")
 
 
+def test_a_stock_reranker_is_named_with_the_interval_against_it_and_apart_from_free_baselines() -> None:
+    from components.compare_metrics import against
+
+    interval = {"difference": 0.031, "low": 0.004, "high": 0.06}
+    floors = [
+        {"key": "bm25", "name": "BM25", "facts": {}},
+        {"key": "stock", "name": "stock Cohere", "facts": {"num_searches": 763}},
+        {"key": "hybrid", "name": "hybrid", "facts": {}},
+    ]
+    view = SimpleNamespace(
+        result={"headline": "ndcg@10", "titles": {"ndcg@10": "nDCG@10"}},
+        difference=lambda system: {"floors": {"stock": interval, "bm25": interval | {"low": None}}},
+        floors=lambda system: floors,
+    )
+    (paid,) = against(view, "s", is_paid=True)
+    assert (
+        paid.replace("\\", "") == "nDCG@10 against stock Cohere: +0.031, 95 % interval +0.004 to +0.060; exploratory."
+    )
+    assert against(view, "s", is_paid=False) == [], "one has no interval, the other was not scored"
+
+
 def test_everything_on_a_version_is_compared_with_one_press(
     open_page: OpenPage, compared: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
