@@ -17,6 +17,7 @@ import numpy as np
 
 from finetune_core.evaluation.asking import Answered, ask_all, cost_facts
 from finetune_core.evaluation.prompt_files import prompt
+from finetune_core.evaluation.said import Said, calls_text, detail
 from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
 from finetune_core.metrics.structured import score_calls
@@ -26,6 +27,7 @@ from finetune_core.records import Part, Tool, ToolCall, content_id
 
 PROMPT = "function_calling.v1"
 MAX_TOKENS = 256
+NO_CALL = "no call"
 HEADLINE = "field_f1"
 
 CALLING_METRICS: dict[str, Metric] = {
@@ -171,9 +173,20 @@ def evaluate_calls(caller: Caller | Silent, part: Part[ToolCall], run: Run) -> R
         return _report(caller.name, part, [[] for _ in part.examples], [Answered() for _ in part.examples], {})
     requests = [caller.request(one.messages, one.tools) for one in part.examples]
     answers = ask_all(caller.chat, requests, run, run.workdir / f"answers-{caller.fingerprint}.jsonl")
-    engine = getattr(caller.chat, "engine", "")
-    facts = {**cost_facts(answers, caller.prices), **({"engine": engine} if engine else {})}
+    facts = {**cost_facts(answers, caller.prices), **getattr(caller.chat, "engine", {})}
     return _report(caller.name, part, [caller.calls(answer) for answer in answers], answers, facts)
+
+
+def answer_calls(caller: Caller | Silent, example: ToolCall, run: Run) -> Said:
+    """The calls for one request, and whether the functions allow them; nothing of it is kept."""
+    if isinstance(caller, Silent):
+        return Said(NO_CALL)
+    [answer] = ask_all(caller.chat, [caller.request(example.messages, example.tools)], run)
+    calls = caller.calls(answer)
+    text, note = _shown(calls, answer)
+    if not note and not is_valid(calls, example.tools):
+        note = "The functions do not allow these calls."
+    return Said(text, note)
 
 
 def _report(
@@ -188,16 +201,37 @@ def _report(
         for one, calls, answer in zip(part.examples, said, answers, strict=True)
     ]
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS))
+    columns = dict(zip(COLUMNS, table.T, strict=True))
     details = tuple(
-        {
-            "answer": answer.text if calls is None else answer_text(calls),
-            "expected": answer_text(one.calls),
-            "note": answer.failure or ("This is no list of calls." if calls is None else ""),
-        }
-        for one, calls, answer in zip(part.examples, said, answers, strict=True)
+        _detail(one, calls, answer, _rightness(columns, row))
+        for row, (one, calls, answer) in enumerate(zip(part.examples, said, answers, strict=True))
     )
     ids, groups = tuple(one.id for one in part.examples), tuple(one.group for one in part.examples)
-    return Report(name, ids, groups, dict(zip(COLUMNS, table.T, strict=True)), details, facts)
+    return Report(name, ids, groups, columns, details, facts)
+
+
+def _detail(
+    example: ToolCall, calls: list[dict[str, Any]] | None, answer: Answered, score: float | None
+) -> dict[str, Any]:
+    text, note = _shown(calls, answer)
+    return detail(text, calls_text(example.calls) or NO_CALL, score, note)
+
+
+def _shown(calls: list[dict[str, Any]] | None, answer: Answered) -> tuple[str, str]:
+    """What was said as a person reads it, and what is odd about it."""
+    if calls is None:
+        return answer.text, answer.failure or "This is no list of calls."
+    return calls_text(calls) or NO_CALL, answer.failure
+
+
+def _rightness(columns: Mapping[str, Any], row: int) -> float | None:
+    """The F1 of one example's fields; for one without fields, whether the right functions, or none, were called."""
+    right, said, expected = (columns[name][row] for name in ("fields_right", "fields_said", "fields_expected"))
+    if np.isnan(right):
+        return None
+    if not said + expected:
+        return float(columns["right_function"][row] or columns["right_refusal"][row])
+    return float(2 * right / (said + expected))
 
 
 def _row(calls: list[dict[str, Any]] | None, example: ToolCall) -> tuple[float, ...]:

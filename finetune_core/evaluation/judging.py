@@ -16,6 +16,7 @@ import numpy as np
 
 from finetune_core.evaluation.asking import Answered, ask_all, cost_facts
 from finetune_core.evaluation.prompt_files import prompt
+from finetune_core.evaluation.said import Said, detail
 from finetune_core.metrics.agreement import Kappa, MeanError, Pearson, Spearman, WeightedKappa
 from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
@@ -176,6 +177,30 @@ def evaluate_pairwise(judge: ChatJudge, part: Part[Comparison], run: Run) -> Rep
     return _pairwise_report(judge.name, part, forward, backward, notes, _facts(judge, answers))
 
 
+def answer_correctness(judge: ChatJudge, example: Judgement, run: Run) -> Said:
+    """The grade of one answer; nothing of it is kept."""
+    [answer] = judge.ask([correctness_request(example, with_feedback=judge.with_feedback)], run, keep=False)
+    score = read_score(answer.text, example.lowest, example.highest)
+    if score is None:
+        return Said(answer.text, answer.failure or "There is no grade in this answer.")
+    return Said(f"{score:g}", str(_field(answer.text, "reason") or ""))
+
+
+def answer_pairwise(judge: ChatJudge, example: Comparison, run: Run) -> Said:
+    """Which of two answers is better, asked in both orders; nothing of it is kept."""
+    orders = (example, swapped(example))
+    answers = judge.ask([pairwise_request(one, with_feedback=judge.with_feedback) for one in orders], run, keep=False)
+    said, turned = read_preference(answers[0].text), _turned(read_preference(answers[1].text))
+    reason = str(_field(answers[0].text, "reason") or "")
+    if said is None or turned is None:
+        return Said(answers[0].text, answers[0].failure or "There is no verdict in this answer.")
+    if said != turned:
+        return Said(
+            str(Preference.TIE), "It prefers the other answer when their order is swapped, so this counts as a tie."
+        )
+    return Said(str(said), reason)
+
+
 def rater_correctness(name: str, part: Part[Judgement], seed: int) -> Report:
     """What people reach among themselves: one rater of each answer, drawn by `seed`, against the mean of its others.
 
@@ -241,7 +266,7 @@ def _correctness_report(
     )
     predicted_N = np.array(shares, dtype=np.float64)
     details = [
-        {"answer": "" if score is None else f"{score:g}", "expected": f"{one.score:g}", "note": note}
+        detail("" if score is None else f"{score:g}", f"{one.score:g}", _closeness(score, one), note)
         for one, score, note in zip(part.examples, scores, notes, strict=True)
     ]
     columns = {"true": true_N, "predicted": predicted_N, "answered": (~np.isnan(predicted_N)).astype(np.float64)}
@@ -263,7 +288,7 @@ def _pairwise_report(
         agrees = verdict == one.winner
         flipped = said is not None and turned is not None and said != turned
         rows.append((_CLASS[Preference(one.winner)], _CLASS[verdict], agrees, decided, flipped, agrees and decided))
-        details.append({"answer": str(verdict), "expected": one.winner, "note": note})
+        details.append(detail(str(verdict), one.winner, float(agrees), note))
     names = ("true", "predicted", "agrees", "decided", "flipped", "agrees_decided")
     table = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
     return _report(name, part, dict(zip(names, table.T, strict=True)), details, facts)
@@ -274,9 +299,12 @@ def _report(name: str, part: Part[Any], columns: Any, details: Sequence[Any], fa
     return Report(name, ids, tuple(one.group for one in part.examples), columns, tuple(details), facts)
 
 
+def _closeness(score: float | None, example: Judgement) -> float | None:
+    return None if score is None else 1 - abs(score - example.score) / (example.highest - example.lowest)
+
+
 def _facts(judge: ChatJudge, answers: Sequence[Answered]) -> dict[str, Any]:
-    engine = getattr(judge.chat, "engine", "")
-    return {**cost_facts(answers, judge.prices), **({"engine": engine} if engine else {})}
+    return {**cost_facts(answers, judge.prices), **getattr(judge.chat, "engine", {})}
 
 
 def _turned(preference: Preference | None) -> Preference | None:

@@ -12,7 +12,7 @@ from finetune_core.providers.gguf_chat import LocalGgufChat
 from finetune_core.providers.openai_chat import OpenAIChat
 from finetune_core.providers.openai_chat import open_chat as open_service_chat
 from finetune_core.providers.transformers_chat import TransformersChat
-from finetune_core.recipe import Resources, Run
+from finetune_core.recipe import Prices, Resources, Run
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind
 from finetune_core.training.chat_tuning import TunedChat
@@ -23,12 +23,14 @@ GGUF_SUFFIX = ".gguf"
 
 
 class Settings(Protocol):
-    """The settings of a recipe that the models to compare depend on; `teacher` may be missing, or "" for none."""
+    """The settings of a recipe that the models to compare depend on; `teacher` is "" for none."""
 
     @property
     def base_model(self) -> str: ...
     @property
     def service(self) -> str: ...
+    @property
+    def teacher(self) -> str: ...
 
 
 def open_chat(reference: str, run: Resources) -> Chat:
@@ -66,9 +68,16 @@ def chat_systems(config: Settings, model: TunedChat | None, run: Resources) -> d
     found: dict[str, Chat] = {"base": base}
     if model is not None:
         found["tuned"] = tuned_chat(model, run)
-    if teacher := getattr(config, "teacher", ""):
-        found["teacher"] = open_chat(teacher, run)
+    if config.teacher:
+        found["teacher"] = open_chat(config.teacher, run)
     return found
+
+
+def chat_prices(config: Settings, run: Resources) -> dict[str, Prices | None]:
+    """What the chats of `chat_systems` charge for tokens, by the same names; None for one on this machine."""
+    teacher = config.teacher.removeprefix(SERVICE_REFERENCE) if config.teacher.startswith(SERVICE_REFERENCE) else ""
+    services = {"base": config.service, "tuned": config.service, "teacher": teacher}
+    return {name: run.service(service).prices if service else None for name, service in services.items()}
 
 
 def kept_answers(chat: Chat, run: Run) -> Path:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from finetune_core.providers.bundled import BUNDLED_CHAT
 from finetune_core.training.fields import (
     ADVANCED,
+    REFERENCE,
     Epochs,
     Evaluations,
     LearningRate,
@@ -58,6 +59,13 @@ class ChatTuningConfig(BaseModel):
         "",
         title="Service",
         description="The service of the Settings page that tunes the model; only for the tuner openai.",
+    )
+    teacher: str = Field(
+        "",
+        title="Teacher",
+        description="A stronger model to compare with, such as service:NAME for a service of the Settings page; empty for none.",
+        max_length=200,
+        json_schema_extra=REFERENCE,
     )
     method: TuningMethod = Field(
         TuningMethod.SUPERVISED,

@@ -85,7 +85,8 @@ def test_answers_in_the_prompts_form_are_read_validated_and_compared(tmp_path: P
     assert (found["field_precision"], found["field_recall"]) == pytest.approx((2 / 3, 2 / 3))
     assert report.details[2] == {
         "answer": "It is late.",
-        "expected": '[{"name": "now", "arguments": {}}]',
+        "expected": "now({})",
+        "score": 0.0,
         "note": "This is no list of calls.",
     }
     messages, options = chat.asked[0]

@@ -69,7 +69,7 @@ def test_scores_are_compared_as_shares_of_their_scale(tmp_path: Path) -> None:
     assert metrics["mean_absolute_error"] == pytest.approx(0.125)
     assert metrics["bias"] == pytest.approx(0.125)
     assert metrics["answered"] == 0.5
-    assert report.details[1] == {"answer": "1", "expected": "0", "note": 'I say {"score": 1}.'}
+    assert report.details[1] == {"answer": "1", "expected": "0", "score": 0.75, "note": 'I say {"score": 1}.'}
     assert report.facts["cost_usd"] == pytest.approx(48 / 1e6)
     assert chat.schemas[0]["properties"]["score"]["enum"] == [0, 1, 2, 3, 4]
 
