@@ -62,6 +62,9 @@ class Resources(Protocol):
     def service(self, name: str) -> Service:
         """The model service of that name. Raises ProviderError if there is none."""
 
+    def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        """Put on record, at once, that a model service charged for that many searches or tokens. From any thread."""
+
 
 class Run(Resources, Protocol):
     """All that a recipe may do to the outside world while it works."""
@@ -73,9 +76,6 @@ class Run(Resources, Protocol):
     @property
     def seed(self) -> int:
         """Seeds everything random."""
-
-    def spend(self, service: str, num_searches: float) -> None:
-        """Put on record that a model service charged for that many searches, at once."""
 
     def log(self, step: int, **metrics: float) -> None:
         """Keep one value per name at `step` (>= 0) for the live charts; also a `checkpoint()`."""

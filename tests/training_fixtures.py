@@ -41,6 +41,7 @@ class RecordedRun:
         self.folders: dict[str, Path] = {}
         self.services: dict[str, Any] = {}
         self.num_searches: Counter[str] = Counter()
+        self.num_tokens: Counter[str] = Counter()
 
     def model_folder(self, model_id: str) -> Path:
         return self.folders[model_id]
@@ -48,8 +49,9 @@ class RecordedRun:
     def service(self, name: str) -> Any:
         return self.services[name]
 
-    def spend(self, service: str, num_searches: float) -> None:
+    def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         self.num_searches[service] += num_searches
+        self.num_tokens[service] += input_tokens + output_tokens
 
     def log(self, step: int, **metrics: float) -> None:
         for name, value in metrics.items():

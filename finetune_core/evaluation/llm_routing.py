@@ -49,7 +49,11 @@ class LlmRouter:
         started = time.perf_counter()
         scores_QC = np.full((len(queries), len(choices)), np.nan)
         chosen = np.random.default_rng(self.seed).permutation(len(queries))[: self.max_queries]
-        chat = open_chat(service.base_url, service.model, service.key_variable)
+
+        def on_paid(input_tokens: int, output_tokens: int) -> None:
+            run.spend(service.name, input_tokens=input_tokens, output_tokens=output_tokens)
+
+        chat = open_chat(service.base_url, service.model, service.key_variable, on_paid=on_paid)
         # One query alone is what a person typed: nobody's business afterwards.
         kept = run.workdir / f"routes-{content_id(service.base_url, service.model)}.jsonl" if len(queries) > 1 else None
         try:

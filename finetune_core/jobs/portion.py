@@ -21,9 +21,9 @@ class Portion:
         """As the other run."""
         return self._run.service(name)
 
-    def spend(self, service: str, num_searches: float) -> None:
+    def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         """As the other run."""
-        self._run.spend(service, num_searches)
+        self._run.spend(service, num_searches, input_tokens=input_tokens, output_tokens=output_tokens)
 
     def log(self, step: int, **metrics: float) -> None:
         """As the other run."""

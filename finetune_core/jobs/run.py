@@ -57,10 +57,10 @@ class JobRun:
         with database.reading() as connection:
             return providers.get(connection, name)
 
-    def spend(self, service: str, num_searches: float) -> None:
-        """Add to what this job has cost, at the price that was entered for the provider."""
-        paid = Spend(cost_usd=self.service(service).prices.searches_cost_usd(num_searches))
-        with self.writing() as connection:
+    def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        """Add to what this job has cost, at the price that was entered for the provider; also for an attempt that lost it."""
+        paid = Spend.of(self.service(service).prices, num_searches, input_tokens, output_tokens)
+        with database.writing() as connection:
             generations.add_spend(connection, self.project_id, self.job_id, service, paid)
 
     @contextmanager

@@ -64,9 +64,9 @@ class AnsweringRun:
         with database.reading() as connection:
             return providers.get(connection, name)
 
-    def spend(self, service: str, num_searches: float) -> None:
+    def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         """Add to what this project has cost, at the price that was entered for the provider."""
-        paid = Spend(cost_usd=self.service(service).prices.searches_cost_usd(num_searches))
+        paid = Spend.of(self.service(service).prices, num_searches, input_tokens, output_tokens)
         with database.writing() as connection:
             generations.add_spend(connection, self.project_id, None, service, paid)
 

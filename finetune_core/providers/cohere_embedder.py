@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,13 @@ BATCH_SIZE = 96
 
 
 class CohereEmbedder:
-    """The model `model` behind `client`. Vectors come back scaled to unit length."""
+    """The model `model` behind `client`. Vectors come back scaled to unit length.
 
-    def __init__(self, client: CohereClient, model: str) -> None:
-        self._client, self.model = client, model
+    `on_paid` is told at once how many tokens the service charges for.
+    """
+
+    def __init__(self, client: CohereClient, model: str, on_paid: Callable[[int], None] = lambda _: None) -> None:
+        self._client, self.model, self._on_paid = client, model, on_paid
 
     @property
     def fingerprint(self) -> str:
@@ -51,6 +54,8 @@ class CohereEmbedder:
             ),
             checkpoint,
         )
+        billed = getattr(getattr(answer, "meta", None), "billed_units", None)
+        self._on_paid(round(getattr(billed, "input_tokens", None) or 0))
         rows = getattr(getattr(answer, "embeddings", None), "float_", None) or []
         if len(rows) != len(texts):
             raise ProviderError(

@@ -1,7 +1,7 @@
 """Any OpenAI-compatible endpoint: base URL, model and key; bounded retries, and the vendor's own words when it fails."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,8 @@ class OpenAIChat:
 
     `key` may be "" for services that ask for none; it never appears in an error. One call is tried at most
     `max_attempts` times, with growing pauses or those that `Retry-After` asks for (up to `retries.MAX_WAIT_S`), each try for
-    at most `timeout_s` seconds. Safe to use from several threads.
+    at most `timeout_s` seconds. `on_paid` is told at once of the tokens of each reply, given and taken. Safe to use from
+    several threads.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class OpenAIChat:
         num_parallel: int = 4,
         timeout_s: float = 60.0,
         max_attempts: int = retries.MAX_ATTEMPTS,
+        on_paid: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         import openai
 
         self._base_url, self._model, self._key = base_url, model, key
         self._timeout_s, self._max_attempts = timeout_s, max_attempts
-        self._num_parallel = num_parallel
+        self._num_parallel, self._on_paid = num_parallel, on_paid
         self._dialect, self._lock = Dialect(), threading.Lock()
         self._client = openai.OpenAI(base_url=base_url, api_key=key or "none", timeout=timeout_s, max_retries=0)
 
@@ -134,19 +136,16 @@ class OpenAIChat:
                 hint="Check that the base URL is that of an OpenAI-compatible chat endpoint (most end in /v1).",
                 retryable=True,
             )
+        text = choices[0].message.content or ""
+        usage, asked = answer.usage, sum(estimated_tokens(str(message.get("content") or "")) for message in messages)
+        tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (asked, estimated_tokens(text))
+        self._on_paid(*tokens)
         if choices[0].finish_reason == "content_filter" or getattr(choices[0].message, "refusal", None):
             said = choices[0].message.refusal or "filtered"
             raise RequestRefusedError(f"{self.name} would not answer: {said}.", hint="Leave this chunk out.")
-        text = choices[0].message.content or ""
         wanted = [call.function for call in choices[0].message.tool_calls or () if call.type == "function"]
-        usage = answer.usage
-        asked = sum(estimated_tokens(str(message.get("content") or "")) for message in messages)
-        return Reply(
-            text,
-            input_tokens=usage.prompt_tokens if usage else asked,
-            output_tokens=usage.completion_tokens if usage else estimated_tokens(text),
-            calls=tuple(Call(call.name, call.arguments) for call in wanted),
-        )
+        calls = tuple(Call(call.name, call.arguments) for call in wanted)
+        return Reply(text, input_tokens=tokens[0], output_tokens=tokens[1], calls=calls)
 
     def _explained(self, error: "openai.OpenAIError | ValueError") -> ProviderError:
         return openai_calls.explained(error, self.name, self._key, self._timeout_s, self._max_attempts, "chat")

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ class OpenAIEmbedder:
     """The embeddings of `model` behind `base_url`, brought to unit length; questions and passages alike.
 
     `key` may be "" for services that ask for none; it never appears in an error. Retries are those of OpenAIChat.
-    `num_tokens` counts what the service says it read. The client is made at the first text.
+    `on_paid` is told at once how many tokens the service says it read. The client is made at the first text.
     """
 
     is_symmetric = True
@@ -32,11 +32,11 @@ class OpenAIEmbedder:
         *,
         timeout_s: float = 60.0,
         max_attempts: int = retries.MAX_ATTEMPTS,
+        on_paid: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.base_url, self.model, self._key = base_url.rstrip("/"), model, key
         self._timeout_s, self._max_attempts = timeout_s, max_attempts
-        self._num_dimensions = 0
-        self.num_tokens = 0
+        self._num_dimensions, self._on_paid = 0, on_paid
 
     @property
     def name(self) -> str:
@@ -84,6 +84,7 @@ class OpenAIEmbedder:
             raise openai_calls.explained(
                 error, self.name, self._key, self._timeout_s, self._max_attempts, "embeddings"
             ) from None  # the cause holds the request, and that the key
+        self._on_paid(getattr(getattr(answer, "usage", None), "prompt_tokens", 0) or 0)
         return self._checked(answer, len(texts))
 
     def _checked(self, answer: Any, num_texts: int) -> Vectors:
@@ -100,5 +101,4 @@ class OpenAIEmbedder:
                 hint="Check that the base URL is that of an OpenAI-compatible embeddings endpoint and the model embeds.",
             )
         self._num_dimensions = vectors_ND.shape[1]
-        self.num_tokens += getattr(getattr(answer, "usage", None), "prompt_tokens", 0) or 0
         return np.asarray(vectors_ND / lengths_N1, np.float32)

@@ -22,11 +22,11 @@ class Prices:
         return self.input_usd_per_million is not None and self.output_usd_per_million is not None
 
     def cost_usd(self, input_tokens: int, output_tokens: int) -> float | None:
-        """The price of a call in dollars, or None where a price is unknown."""
-        if self.input_usd_per_million is None or self.output_usd_per_million is None:
+        """The price of a call in dollars, or None where a price is unknown that it takes: an embedding has no output."""
+        asked = ((input_tokens, self.input_usd_per_million), (output_tokens, self.output_usd_per_million))
+        if any(price is None for num_tokens, price in asked if num_tokens):
             return None
-        total = input_tokens * self.input_usd_per_million + output_tokens * self.output_usd_per_million
-        return total / 1_000_000
+        return sum(num_tokens * (price or 0.0) for num_tokens, price in asked) / 1_000_000
 
     def searches_cost_usd(self, num_searches: float) -> float | None:
         """The price of that many searches in dollars, or None where it is unknown."""

@@ -115,7 +115,11 @@ def _service_chat(name: str, model: str, run: Resources) -> OpenAIChat:
         raise ProviderError(
             f"{service.name} reranks or embeds and answers no questions.", hint="Name an OpenAI-compatible provider."
         )
-    return open_service_chat(service.base_url, model or service.model, service.key_variable)
+
+    def on_paid(input_tokens: int, output_tokens: int) -> None:
+        run.spend(name, input_tokens=input_tokens, output_tokens=output_tokens)
+
+    return open_service_chat(service.base_url, model or service.model, service.key_variable, on_paid=on_paid)
 
 
 def _shown(reference: str) -> str:

@@ -43,8 +43,11 @@ def open_embedder(reference: str, run: Resources, max_tokens: int | None = None)
 
 def _service(name: str, run: Resources) -> Embedder:
     service = run.service(name)
+
+    def on_paid(num_tokens: int) -> None:
+        run.spend(service.name, input_tokens=num_tokens)
+
     if service.kind is ServiceKind.COHERE:
-        return CohereEmbedder(open_cohere(service.base_url, service.key_variable), service.model)
-    return OpenAIEmbedder(
-        service.base_url, service.model, key_of(service.base_url, service.model, service.key_variable)
-    )
+        return CohereEmbedder(open_cohere(service.base_url, service.key_variable), service.model, on_paid)
+    key = key_of(service.base_url, service.model, service.key_variable)
+    return OpenAIEmbedder(service.base_url, service.model, key, on_paid=on_paid)

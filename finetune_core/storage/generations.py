@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy import Column, Connection, delete, func, insert, select
 
+from finetune_core.providers.prices import Prices
 from finetune_core.storage.database import now
 from finetune_core.storage.tables import generation, prompt, spend
 
@@ -37,6 +38,14 @@ class Spend:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
+
+    @classmethod
+    def of(cls, prices: Prices, num_searches: float, input_tokens: int, output_tokens: int) -> "Spend":
+        """What a call took at these prices, for its searches or its tokens; unknown where the service names neither."""
+        cost_usd = prices.searches_cost_usd(num_searches) if num_searches else None
+        if not num_searches and (input_tokens or output_tokens):
+            cost_usd = prices.cost_usd(input_tokens, output_tokens)
+        return cls(input_tokens, output_tokens, cost_usd)
 
     @property
     def tokens(self) -> int:

@@ -37,6 +37,10 @@ class ThisMachine:
         with database.reading() as connection:
             return providers.get(connection, name)
 
+    def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        """Never: an estimate asks no service for anything."""
+        raise AssertionError(service)
+
     def tokens_per_s(self, work: str, model: str) -> tuple[float, int] | None:
         """How fast `model` was at that work here, and how often it was timed; None if never."""
         return speeds.tokens_per_s(database.home(), model, work, settings.current().threads)

@@ -130,8 +130,9 @@ def _probe_cohere(provider: Provider) -> tuple[str, Spend]:
     client = open_cohere(provider.base_url, provider.key_variable, timeout_s=TEST_TIMEOUT_S, max_attempts=1)
     try:
         if "embed" in provider.model:
-            vectors = CohereEmbedder(client, provider.model).encode_queries([PROBE_PASSAGES[0]])
-            return f"A vector of {vectors.shape[1]:,} numbers.", Spend()
+            paid: list[int] = []
+            vectors = CohereEmbedder(client, provider.model, paid.append).encode_queries([PROBE_PASSAGES[0]])
+            return f"A vector of {vectors.shape[1]:,} numbers.", Spend.of(provider.prices, 0, sum(paid), 0)
         with tempfile.TemporaryDirectory() as unkept:
             reranker = CohereReranker(client, provider.model, Path(unkept))
             scores = reranker.score(PROBE_QUESTION, PROBE_PASSAGES)

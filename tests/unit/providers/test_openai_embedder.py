@@ -38,14 +38,15 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_vectors_come_in_order_in_batches_and_of_unit_length(vendor: Vendor) -> None:
-    embedder = OpenAIEmbedder(vendor.url, "embed-test", KEY)
+    paid: list[int] = []
+    embedder = OpenAIEmbedder(vendor.url, "embed-test", KEY, on_paid=paid.append)
     texts = [f"text number {number}" for number in range(BATCH_SIZE + 3)]
     vectors = embedder.encode_passages([*texts, ""])
     assert [len(seen.body["input"]) for seen in vendor.requests] == [BATCH_SIZE, 4]
     for text, vector in zip(texts, vectors, strict=False):
         expected = vector_of(text) / np.linalg.norm(vector_of(text))
         np.testing.assert_allclose(vector, expected, atol=1e-6)
-    assert embedder.num_tokens == 3 * len(texts)
+    assert paid == [3 * BATCH_SIZE, 3 * 3]
     assert embedder.encode_queries([]).shape == (0, NUM_DIMENSIONS)
 
 
