@@ -33,6 +33,8 @@ def dataset_card(dataset: DatasetView, *, key: str) -> None:
         st.caption(f"{t(_RULES.get(manifest['split_rule'], ''))} {_searched(dataset)}")
         if warnings := [plain(t(warning)) for warning in manifest["warnings"]]:
             st.warning("\n\n".join(warnings), icon=":material/warning:")
+        if dataset.record == QUERIES:
+            _by_choice(manifest)
         _leakage(manifest["leakage"], key)
 
 
@@ -48,6 +50,21 @@ def _searched(dataset: DatasetView) -> str:
     if dataset.record == QUERIES:
         return tn("There is {num} choice.", "There are {num} choices.", num)
     return tn("Test questions are searched in {num} passage.", "Test questions are searched in {num} passages.", num)
+
+
+def _by_choice(manifest: dict[str, Any]) -> None:
+    """How many queries of each part are for each choice, the choices with fewest first."""
+    rows = sorted(manifest.get("num_by_choice", []), key=lambda row: (row["train"], row["test"]))
+    if not rows:
+        return
+    titles = {"train": t("Training"), "validation": t("Validation"), "test": t("Test")}
+    outside = {t("Choice"): t("out of scope"), **{titles[part]: manifest["num_out_of_scope"][part] for part in titles}}
+    table = [{t("Choice"): row["choice"], **{titles[part]: row[part] for part in titles}} for row in rows]
+    with st.expander(t("Queries for each choice"), icon=":material/alt_route:"):
+        st.dataframe(
+            [*table, outside], hide_index=True, alt=t("Queries for each choice"),
+            height="content" if len(table) < 12 else 420,
+        )  # fmt: skip
 
 
 def _leakage(leakage: dict[str, Any], key: str) -> None:

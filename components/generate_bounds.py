@@ -4,6 +4,7 @@ from typing import Any
 
 import streamlit as st
 
+from components.generate_cap import generate_cap
 from components.text import t
 from finetune_core.workspace import generation
 
@@ -26,17 +27,5 @@ def generate_bounds(generator: str, *, key: str) -> dict[str, Any]:
         ),
     }  # fmt: skip
     if generator == "endpoint":
-        values |= _cap(key)
+        values |= generate_cap(key=key)
     return values
-
-
-def _cap(key: str) -> dict[str, Any]:
-    left, right = st.columns(2)
-    tokens = left.number_input(
-        t("Stop at this many tokens"), 0, None, 1_000_000, 10_000, key=f"{key}_tokens", help=t("0 sets no limit.")
-    )
-    dollars = right.number_input(
-        t("Stop at this many dollars"), 0.0, None, 0.0, 0.5, key=f"{key}_usd",
-        help=t("0 sets no limit. It needs the provider's prices, which you enter on Settings."),
-    )  # fmt: skip
-    return {"max_tokens": tokens or None, "max_cost_usd": dollars or None}

@@ -6,7 +6,8 @@ from typing import Any
 import streamlit as st
 
 from components.errors import kept_errors, show_error, show_kept_error
-from components.text import duration_text, t, tn
+from components.generate_estimate import generate_estimate
+from components.text import t, tn
 from finetune_core.errors import FinetuneError
 from finetune_core.workspace import generation
 
@@ -23,12 +24,8 @@ def generate_start(project_id: str, values: Mapping[str, Any], *, key: str) -> N
         return
     num_left = seen.num_questions - seen.num_done
     with st.container(border=True, key=key):
-        with st.grid(4):
-            st.metric(t("Questions to write"), f"{num_left:,}")
-            st.metric(t("Tokens, about"), f"{seen.input_tokens + seen.output_tokens:,}")
-            st.metric(t("Cost, about"), t("no price") if seen.cost_usd is None else f"${seen.cost_usd:,.2f}")
-            st.metric(t("Time, about"), duration_text(seen.seconds))
-        st.caption(_basis(seen))
+        over = t("Over {num} chunks in {calls} calls.", num=f"{seen.num_chunks:,}", calls=f"{seen.num_calls:,}")
+        generate_estimate(seen, num_left, t("Questions to write"), over)
         st.button(
             tn("Write {num} question", "Write {num} questions", num_left),
             type="primary",
@@ -45,17 +42,6 @@ def generate_start(project_id: str, values: Mapping[str, Any], *, key: str) -> N
 def _estimate(project_id: str, params: str, num_chunks: int, num_written: int) -> generation.Estimate:
     """The estimate, which reads every chunk; the last two arguments change when it would."""
     return generation.estimate(project_id, generation.GenerationParams.model_validate_json(params))
-
-
-def _basis(seen: generation.Estimate) -> str:
-    parts = [t("Over {num} chunks in {calls} calls.", num=f"{seen.num_chunks:,}", calls=f"{seen.num_calls:,}")]
-    if seen.num_done:
-        parts.append(t("{num} were written before; none is asked or paid for twice.", num=f"{seen.num_done:,}"))
-    if seen.basis == "measured":
-        parts.append(t("The time goes by the last generation here."))
-    else:
-        parts.append(t("The time is a guess until the first generation here has ended."))
-    return " ".join(parts)
 
 
 def _start(project_id: str, params: generation.GenerationParams, key: str) -> None:

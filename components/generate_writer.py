@@ -1,5 +1,6 @@
-"""Who writes the questions: a service, a local model, or no model at all."""
+"""Who writes: a service, a local model, or no model at all."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,16 +10,16 @@ from components.text import plain, t
 from finetune_core.workspace import generation, providers
 
 
-def generate_writer(*, key: str) -> dict[str, Any]:
-    """Draw the choice; returns `generator`, and `provider`, `num_parallel` or `gguf_path` where it needs them."""
-    offered = {view.kind: view for view in generation.generators()}
+def generate_writer(views: Sequence[generation.GeneratorView], default: str, *, key: str) -> dict[str, Any]:
+    """Draw the choice among the views; returns `generator`, and `provider`, `num_parallel` or `gguf_path` where needed."""
+    offered: dict[str, generation.GeneratorView] = {view.kind: view for view in views}
     kinds = list(offered)
     st.subheader(t("Who writes"), anchor=False)
     kind = st.segmented_control(
         t("Generator"),
         kinds,
         format_func=lambda name: t(offered[name].title),
-        default=generation.DEFAULT_GENERATOR,
+        default=default,
         required=True,
         key=f"{key}_kind",
         label_visibility="collapsed",

@@ -4,7 +4,7 @@ import streamlit as st
 
 from components.project import project_query
 from components.text import plain, t, tn
-from finetune_core.workspace.pipeline import NextStep, Pipeline
+from finetune_core.workspace.pipeline import NextStep, Overview, Pipeline
 
 
 def next_step(pipeline: Pipeline, *, key: str) -> None:
@@ -23,7 +23,13 @@ def next_step(pipeline: Pipeline, *, key: str) -> None:
             if st.button(
                 label, type="primary", key=f"{key}_go", icon=":material/arrow_forward:", icon_position="right"
             ):
-                st.switch_page(f"../pages/{page}.py", query_params=project_query())
+                st.switch_page(f"../pages/{page}.py", query_params=project_query() | _kind(pipeline.counts))
+
+
+def _kind(counts: Overview) -> dict[str, str]:
+    """What names the kind of example in a link, where queries are what the step is about."""
+    about_queries = counts.has_only_choices or 0 < counts.num_pending == counts.num_pending_queries
+    return {"kind": "queries"} if about_queries else {}
 
 
 def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
@@ -41,6 +47,12 @@ def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
                "Your {num} chunks are ready. Questions are what the model learns from.", counts.num_chunks),
             "generate", t("Write questions"),
         ),
+        NextStep.WRITE_QUERIES: (
+            t("Let Ayar write queries"),
+            tn("Your {num} choice is there. Queries for it are what a router learns from.",
+               "Your {num} choices are there. Queries for each are what a router learns from.", counts.num_choices),
+            "generate", t("Write queries"),
+        ),
         NextStep.REVIEW: (
             t("Review the questions"),
             tn("{num} question waits. Accept the good ones; two hundred make a fair start.",
@@ -49,7 +61,7 @@ def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
         ),
         NextStep.FREEZE: (
             t("Freeze a dataset"),
-            t("Freezing splits your pairs into a part to learn on, one to choose on and one to judge on, for good."),
+            t("Freezing splits your examples into a part to learn on, one to choose on and one to judge on, for good."),
             "train", t("Freeze and train"),
         ),
         NextStep.TRAIN: (
@@ -71,7 +83,7 @@ def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
         NextStep.IMPROVE: (
             t("Give it better questions"),
             t("The test showed no gain. Questions that people reviewed, and more of them, help most; then tune again."),
-            "review" if counts.num_pending else "generate", t("Review questions") if counts.num_pending else t("Write questions"),
+            "review" if counts.num_pending else "generate", t("Review them") if counts.num_pending else t("Write more"),
         ),
         NextStep.TRY: (
             t("Try both side by side"),

@@ -20,6 +20,7 @@ class Step:
     page: str
     link: str
     turns: tuple[NextStep, ...]
+    query: tuple[tuple[str, str], ...] = ()
 
 
 def pipeline_strip(pipeline: Pipeline, *, key: str) -> None:
@@ -44,7 +45,7 @@ def _card(step: Step, *, in_turn: bool) -> None:
             label=step.link,
             icon=":material/arrow_forward:",
             icon_position="right",
-            query_params=project_query(),
+            query_params=project_query() | dict(step.query),
         )
 
 
@@ -52,14 +53,20 @@ def _steps(pipeline: Pipeline) -> list[Step]:
     counts, turn = pipeline.counts, NextStep
     tested = tn("{num} for testing", "{num} for testing", counts.num_test_only)
     aside = tn("{num} set aside", "{num} set aside", counts.num_aside)
+    documents = Step(
+        t("Documents"), "library_books", counts.num_documents,
+        tn("{num} chunk", "{num} chunks", counts.num_chunks), "corpus", t("Corpus"), (turn.ADD_DOCUMENTS,),
+    )  # fmt: skip
+    choices = Step(
+        t("Choices"), "alt_route", counts.num_choices, t("what a query can be for"), "review", t("Choices"), (),
+        (("kind", "queries"), ("part", "choices")),
+    )  # fmt: skip
     return [
+        choices if counts.has_only_choices else documents,
         Step(
-            t("Documents"), "library_books", counts.num_documents,
-            tn("{num} chunk", "{num} chunks", counts.num_chunks), "corpus", t("Corpus"), (turn.ADD_DOCUMENTS,),
-        ),
-        Step(
-            t("Questions"), "edit_note", counts.num_pairs,
-            tested if counts.num_test_only else aside, "generate", t("Write"), (turn.WRITE_QUESTIONS,),
+            t("Queries") if counts.has_only_choices else t("Questions"), "edit_note", counts.num_pairs,
+            tested if counts.num_test_only else aside, "generate", t("Write"),
+            (turn.WRITE_QUESTIONS, turn.WRITE_QUERIES),
         ),
         Step(
             t("Accepted"), "fact_check", counts.num_accepted,

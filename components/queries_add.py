@@ -3,7 +3,7 @@
 import streamlit as st
 
 from components.errors import kept_errors, show_kept_error
-from components.queries_table import choice_names
+from components.queries_filter import choice_names
 from components.text import t, tn
 from finetune_core.workspace import labelled
 

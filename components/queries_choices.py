@@ -40,6 +40,12 @@ def _change(project_id: str, one: Choice, num: int, key: str) -> None:
     with st.form(own):
         st.text_input(t("Name"), one.name, key=f"{own}_name", max_chars=200)
         st.text_area(t("What it is for"), one.description, key=f"{own}_description", max_chars=labelled.MAX_TEXT)
+        if documents := labelled.documents_of(project_id):
+            st.multiselect(
+                t("Documents it is about"), list(documents), [key for key in one.documents if key in documents],
+                key=f"{own}_documents", format_func=documents.__getitem__,
+                help=t("Queries for this choice are then written over what these documents hold as well."),
+            )  # fmt: skip
         st.form_submit_button(
             t("Save"), type="primary", icon=":material/check:", on_click=_save, args=(project_id, one.id, own)
         )
@@ -60,5 +66,6 @@ def _change(project_id: str, one: Choice, num: int, key: str) -> None:
 def _save(project_id: str, choice_id: str, key: str) -> None:
     with kept_errors(key):
         labelled.save_choice(
-            project_id, st.session_state[f"{key}_name"], st.session_state[f"{key}_description"], choice_id
-        )
+            project_id, st.session_state[f"{key}_name"], st.session_state[f"{key}_description"], choice_id,
+            st.session_state.get(f"{key}_documents"),
+        )  # fmt: skip

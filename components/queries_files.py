@@ -43,8 +43,16 @@ def _import(project_id: str, key: str) -> None:
             placeholder=t("e.g. oos; empty if there is none"),
         )
     else:
-        st.caption(t("Columns: label, name and description. Choices that are there already get the new texts."))
-    upload = st.file_uploader(t("JSONL or CSV"), type=["jsonl", "csv", "tsv"], key=f"{key}_file")
+        st.caption(
+            t(
+                "Columns: label, name, description and documents; or one JSON object of names and descriptions. Choices that "
+                "are there already get the new texts."
+            )
+        )
+    upload = st.file_uploader(
+        t("JSONL or CSV") if what == "queries" else t("JSONL, CSV or JSON"),
+        type=["jsonl", "csv", "tsv", *(["json"] if what == "choices" else [])], key=f"{key}_file_{what}",
+    )  # fmt: skip
     st.button(
         t("Import"), type="primary", icon=":material/upload:", disabled=upload is None, key=f"{key}_go",
         on_click=_start, args=(project_id, what, upload, split, out_of_scope, key),

@@ -3,27 +3,25 @@
 import streamlit as st
 
 from components.errors import kept_errors, show_kept_error
+from components.queries_filter import choice_names, queries_filter
 from components.review_deck import state_text
 from components.text import t, tn
 from finetune_core.workspace import labelled
 from finetune_core.workspace.labelled import PairState, Query, QueryFilter
 
 _SIZE = 50
-_STATES = [PairState.ACCEPTED.value, PairState.PENDING.value, PairState.REJECTED.value]
-_ANY = "any"
+_STATES = [state.value for state in PairState]
 
 
 def queries_table(project_id: str, *, key: str) -> None:
     """Draw filters, what can be done to all of them, and the page of the table."""
     names = choice_names(project_id)
-    chosen = _filter(names, key)
+    chosen = queries_filter(project_id, key=key)
     offset_key = f"{key}_page_{chosen}"
     number = int(st.session_state.get(offset_key) or 1) - 1
     rows, total = labelled.page(project_id, chosen, number, _SIZE)
     if not total:
-        st.caption(
-            t("No query under this filter. Write some under Add by hand, or bring a file under Import and export.")
-        )
+        st.caption(t("No query under this filter. Have some written, write some under Add by hand, or bring a file."))
         return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(
@@ -34,6 +32,10 @@ def queries_table(project_id: str, *, key: str) -> None:
             rejects = tn("This rejects **{num}** query.", "This rejects **{num}** queries.", total)
             _decide_all(project_id, chosen, PairState.ACCEPTED, t("Accept all"), accepts, key)
             _decide_all(project_id, chosen, PairState.REJECTED, t("Reject all"), rejects, key)
+            st.button(
+                t("Undo"), icon=":material/undo:", key=f"{key}_undo", on_click=_undo, args=(project_id, key),
+                disabled=not labelled.progress(project_id).can_undo,
+            )  # fmt: skip
     show_kept_error(key)
     _editor(project_id, rows, names, f"{key}_{number}", key)
     if total > _SIZE:
@@ -50,29 +52,9 @@ def _decide_all(project_id: str, chosen: QueryFilter, state: PairState, label: s
         )  # fmt: skip
 
 
-def choice_names(project_id: str) -> dict[str, str]:
-    """Label to what a person calls it: each choice by its name, out of scope last. Names are made distinct."""
-    outside = t("out of scope")
-    names: dict[str, str] = {}
-    for one in labelled.choices(project_id):
-        names[one.id] = one.name if one.name not in (outside, *names.values()) else f"{one.name} ({one.id})"
-    return names | {labelled.OUT_OF_SCOPE: outside}
-
-
-def _filter(names: dict[str, str], key: str) -> QueryFilter:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        state = st.selectbox(
-            t("State"), [_ANY, *_STATES], key=f"{key}_state", width=165, bind="query-params",
-            format_func=lambda value: state_text("" if value == _ANY else value),
-        )  # fmt: skip
-        label = st.selectbox(
-            t("Choice"), list(names), index=None, key=f"{key}_label", width=220, bind="query-params",
-            format_func=lambda one: names.get(one, one), placeholder=t("Any choice"),
-        )  # fmt: skip
-        text = st.text_input(
-            t("Text"), key=f"{key}_text", icon=":material/search:", bind="query-params", width="stretch"
-        )
-    return QueryFilter("" if state == _ANY else state, label, (text or "").strip())
+def _undo(project_id: str, key: str) -> None:
+    with kept_errors(key):
+        labelled.undo(project_id)
 
 
 def _editor(project_id: str, rows: list[Query], names: dict[str, str], page_key: str, key: str) -> None:
@@ -80,9 +62,9 @@ def _editor(project_id: str, rows: list[Query], names: dict[str, str], page_key:
     editor = f"{page_key}_{st.session_state.get(f'{key}_edits', 0)}"
     query, choice, state = t("Query"), t("Choice"), t("State")
     st.data_editor(
-        [{query: one.query, choice: names.get(one.label, one.label), state: state_text(one.state), t("Split"): one.split}
-         for one in rows],
-        key=editor, hide_index=True, disabled=[t("Split")],
+        [{query: one.query, choice: names.get(one.label, one.label), state: state_text(one.state), t("Split"): one.split,
+          t("Why set aside"): one.set_aside_why if one.set_aside_by else ""} for one in rows],
+        key=editor, hide_index=True, disabled=[t("Split"), t("Why set aside")],
         column_config={
             query: st.column_config.TextColumn(width="large"),
             choice: st.column_config.SelectboxColumn(options=list(names.values()), required=True),

@@ -1,21 +1,21 @@
-"""Which kind of example a review is about: question/passage pairs, or queries with the choice each is for."""
+"""Which kind of example a page is about: question/passage pairs, or queries with the choice each is for."""
 
 import streamlit as st
 
 from components.text import t
-from finetune_core.workspace import labelled
+from finetune_core.workspace import pipeline
 
 PAIRS, QUERIES = "pairs", "queries"
 
 
 def review_kind(project_id: str, *, key: str) -> str:
-    """`PAIRS` or `QUERIES`; the switch is drawn once a project has choices, or where a link asks for queries (`?kind=`)."""
-    asked = st.query_params.get("kind", PAIRS)
-    if asked != QUERIES and not labelled.choices(project_id):
-        return PAIRS
+    """`PAIRS` or `QUERIES`: what the link asks for (`?kind=`), else what the project has; the switch is always there."""
     titles = {PAIRS: t("Questions and passages"), QUERIES: t("Queries for choices")}
+    asked = st.query_params.get("kind", "").casefold()
+    if asked not in titles:
+        asked = QUERIES if pipeline.look(project_id).counts.has_only_choices else PAIRS
     kind = st.segmented_control(
-        t("Kind of example"), list(titles), default=asked if asked in titles else PAIRS, key=key, required=True,
+        t("Kind of example"), list(titles), default=asked, key=key, required=True,
         format_func=titles.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
     st.query_params["kind"] = kind

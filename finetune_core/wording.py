@@ -13,8 +13,10 @@ _RAGAS = {
 
 
 def counted(num: int, noun: str) -> str:
-    """A number with its noun: "1 question", "1,200 questions". For nouns whose plural is made with an s."""
-    return f"{num:,} {noun}{'' if num == 1 else 's'}"
+    """A number with its noun: "1 question", "1,200 questions", "3 queries". For nouns whose plural is made with an s."""
+    if num == 1:
+        return f"{num:,} {noun}"
+    return f"{num:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{num:,} {noun}s"
 
 
 def signed(value: float) -> str:

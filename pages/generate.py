@@ -11,6 +11,8 @@ from components.generate_prompt import generate_prompt
 from components.generate_start import generate_start
 from components.generate_writer import generate_writer
 from components.project import current_project
+from components.queries_generate import queries_generate
+from components.review_kind import QUERIES, review_kind
 from components.text import t
 from finetune_core.workspace import generation
 
@@ -20,6 +22,9 @@ def page() -> None:
     """Draw the page."""
     st.title(t("Questions"), anchor=False)
     project = current_project()
+    if review_kind(project.id, key="kind") == QUERIES:
+        queries_generate(project.id, key="queries")
+        return
     if not generation.num_chunks(project.id):
         empty_state(
             t("Nothing to ask about yet"),
@@ -31,8 +36,8 @@ def page() -> None:
         return
     st.markdown(t("Questions over your documents, each with the passage that answers it. You review them next."))
     generate_progress(project.id, key="progress")
-    writer = generate_writer(key="writer")
-    generate_prompt(project.id, writer["generator"], key="prompt")
+    writer = generate_writer(generation.generators(), generation.DEFAULT_GENERATOR, key="writer")
+    generate_prompt(project.id, generation.PROMPT_OF.get(writer["generator"], ""), key="prompt")
     bounds = generate_bounds(writer["generator"], key="bounds")
     generate_start(project.id, {**writer, **bounds}, key="start")
     generate_filters(project.id, key="filters")

@@ -35,7 +35,7 @@ def _way(project: Project) -> None:
     else:
         next_step(now, key="next")
     pipeline_strip(now, key="way")
-    if not now.counts.num_documents and not loading:
+    if not now.counts.num_documents and not now.counts.num_choices and not loading:
         demo_card(project.id, key="demo")
 
 

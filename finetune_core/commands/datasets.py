@@ -10,13 +10,19 @@ from finetune_core.wording import metric_title
 from finetune_core.workspace import datasets, labelled, pairs
 
 QUERIES, CHOICES = "labelled", "choices"
-Written = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(pairs.WRITTEN)}.")]
+Written = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help=f"One of: {', '.join(pairs.WRITTEN)}; for a router {QUERIES} or {CHOICES}, as JSONL or CSV by the file's name.",
+    ),
+]
 ImportFormat = Annotated[
     str,
     typer.Option(
         "--format",
         help=f"One of: {', '.join(pairs.FORMATS)}; for a router {QUERIES} (queries with a label) or {CHOICES} (what the "
-        "labels stand for), as JSONL or CSV.",
+        f"labels stand for), as JSONL or CSV; {CHOICES} also as one JSON object of names and descriptions.",
     ),
 ]
 Record = Annotated[
@@ -56,7 +62,12 @@ def register(app: typer.Typer) -> None:
         project: Project, file_format: Written, file: Annotated[Path, typer.Argument(help="File or folder to make.")],
         split: Split = "", as_json: Json = False,
     ) -> None:  # fmt: skip
-        """Write the accepted pairs with the corpus they are searched against."""
+        """Write the accepted pairs with the corpus they are searched against, or the queries or choices of a router."""
+        if file_format in (QUERIES, CHOICES):
+            what = "choices" if file_format == CHOICES else "queries"
+            written = labelled.export_file(project_id(project), file, what=what, split=split)
+            emit(written, as_json, f"Wrote {written[f'num_{what}']:,} {what} to {written['path']}.")
+            return
         done = pairs.export_file(project_id(project), file, file_format, split=split)
         emit(
             done, as_json, f"Wrote {done['num_pairs']:,} pairs and {done['num_passages']:,} passages to {done['path']}."

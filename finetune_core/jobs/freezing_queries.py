@@ -1,5 +1,6 @@
 """Freezing labelled queries: gathered with the choices, split so that wordings of one question stay together."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
@@ -11,6 +12,7 @@ from finetune_core.jobs.run import JobRun
 from finetune_core.records import Labelled, Part, Split, SplitName
 from finetune_core.storage import labelled
 from finetune_core.storage.labelled import GatheredQueries
+from finetune_core.wording import counted
 
 if TYPE_CHECKING:
     from finetune_core.recipe import Report
@@ -19,6 +21,8 @@ RECORD = Labelled
 ROUTER = "router"  # the recipe whose untuned system shows where a version starts from
 GAIN_METRIC = "accuracy"  # macro-F1 is no mean over queries, so what it can show is not known in advance
 MIN_CHOICES = 2
+FEW_TRAINING = 5
+"""A choice with fewer training queries than this is named in a warning."""
 Parts = dict[SplitName, Part[Labelled]]
 
 
@@ -65,6 +69,7 @@ def findings(
     leakage = query_leakage({name: split.part(name) for name in SplitName}, run.checkpoint)
     base, report = _base(run, split, measure_base)
     found: dict[str, Any] = {
+        "num_by_choice": _by_choice(split),
         "num_out_of_scope": {name.value: _num_for(split.part(name), "") for name in SplitName},
         "untaught": [one.title for one in gathered.choices if not _num_for(split.train, one.id)],
         "left_out": {}, "leakage": leakage.as_json(), "base": base,
@@ -74,7 +79,36 @@ def findings(
     if found["untaught"]:
         named = ", ".join(found["untaught"][:5])
         said.append(f"{len(found['untaught'])} of {len(gathered.choices)} choices have no training query: {named}.")
-    return found | {"warnings": said}
+    return found | {"warnings": said + _thin(found["num_by_choice"])}
+
+
+def _by_choice(split: Split[Labelled]) -> list[dict[str, Any]]:
+    """For each choice its name and how many queries of each part are for it; out of scope has a count of its own."""
+    nums = {name: Counter(example.label for example in split.part(name).examples) for name in SplitName}
+    return [
+        {"choice": one.title, **{name.value: nums[name][one.id] for name in SplitName}} for one in split.train.corpus
+    ]
+
+
+def _thin(by_choice: list[dict[str, Any]]) -> list[str]:
+    """What is to be said of choices that few queries teach, or that none tests."""
+    few = [one["choice"] for one in by_choice if 0 < one["train"] < FEW_TRAINING]
+    untested = [one["choice"] for one in by_choice if not one["test"]]
+    said = []
+    if few:
+        said.append(
+            f"{counted(len(few), 'choice')} with fewer than {FEW_TRAINING} training queries: {_named(few)}. A router learns "
+            "from about 10 for each on."
+        )
+    if untested:
+        said.append(
+            f"{counted(len(untested), 'choice')} without a test query, so nothing is proved of: {_named(untested)}."
+        )
+    return said
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
 
 
 def _num_for(part: Part[Labelled], label: str) -> int:

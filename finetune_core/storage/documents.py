@@ -275,6 +275,12 @@ def document_ids(connection: Connection, project_id: str) -> list[str]:
     return list(connection.scalars(query.order_by(document.c.created_at, document.c.id)))
 
 
+def document_names(connection: Connection, project_id: str) -> dict[str, str]:
+    """Id to name of the project's documents, in order of name."""
+    query = select(document.c.id, document.c.name).where(document.c.project_id == project_id)
+    return {row.id: row.name for row in connection.execute(query.order_by(document.c.name))}
+
+
 def documents(
     connection: Connection,
     project_id: str,

@@ -1,6 +1,6 @@
 """Queries with the choice each is for, and the choices: how they come in, are found, changed, and gathered for a freeze."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -160,6 +160,36 @@ def wordings(connection: Connection, project_id: str, query: Query, limit: int =
     here = (labelled.c.project_id == project_id, labelled.c.seed_question == query.seed_question)
     found = select(*QUERY_COLUMNS).where(*here, labelled.c.seq != query.seq).order_by(labelled.c.seq).limit(limit)
     return [_query(row) for row in connection.execute(found)]
+
+
+def in_states(connection: Connection, project_id: str, states: Sequence[PairState]) -> list[Query]:
+    """All queries in one of the states, those of the first state first, each in order of creation."""
+    found = []
+    for state in states:
+        here = matches(project_id, QueryFilter(state))
+        found += [
+            _query(row) for row in connection.execute(select(*QUERY_COLUMNS).where(here).order_by(labelled.c.seq))
+        ]
+    return found
+
+
+def newest(connection: Connection, project_id: str, label: str, num: int) -> list[str]:
+    """The `num` newest queries of a label that nobody has refused, in order of creation."""
+    here = matches(project_id, QueryFilter(label=label))
+    kept = labelled.c.state.in_((PairState.ACCEPTED, PairState.PENDING))
+    found = select(labelled.c.query).where(here, kept).order_by(labelled.c.seq.desc()).limit(num)
+    return list(connection.scalars(found))[::-1]
+
+
+def set_aside(connection: Connection, project_id: str, name: str, why: Mapping[str, str]) -> int:
+    """Set pending queries aside by filter `name`; `why` maps their ids to what it found. How many were pending."""
+    num = 0
+    for query_id, detail in why.items():
+        here = (labelled.c.project_id == project_id, labelled.c.id == query_id, labelled.c.state == PairState.PENDING)
+        values = {"state": PairState.ASIDE, "set_aside_by": name, "set_aside_why": detail}
+        changed = update(labelled).where(*here).values(**values, version=labelled.c.version + 1)
+        num += connection.execute(changed).rowcount
+    return num
 
 
 def counts_by_state(connection: Connection, project_id: str, chosen: QueryFilter | None = None) -> dict[PairState, int]:

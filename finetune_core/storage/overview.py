@@ -34,6 +34,13 @@ class Overview:
     num_comparisons: int
     newest_dataset: str
     newest_comparison: dict[str, Any] | None
+    num_choices: int = 0
+    num_pending_queries: int = 0
+
+    @property
+    def has_only_choices(self) -> bool:
+        """Whether the project is about a router alone: it has choices, and nothing that could be searched."""
+        return bool(self.num_choices) and not self.num_documents and not self.num_chunks
 
     @property
     def num_pairs(self) -> int:
@@ -43,9 +50,8 @@ class Overview:
 
 def overview(connection: Connection, project_id: str) -> Overview:
     """The counts of a project; all 0 for one that is new."""
-    states = Counter(counts_by_state(connection, project_id))
-    for (_, state), num in labelled.counts(connection, project_id).items():
-        states[state] += num
+    queries = labelled.counts_by_state(connection, project_id)
+    states = Counter(counts_by_state(connection, project_id)) + Counter(queries)
     trains = (job.c.project_id == project_id, job.c.kind == "train")
     return Overview(
         num_documents=_count(connection, document, document.c.project_id == project_id),
@@ -62,6 +68,8 @@ def overview(connection: Connection, project_id: str) -> Overview:
         num_comparisons=_count(connection, comparison, comparison.c.project_id == project_id),
         newest_dataset=_newest(connection, project_id, dataset, "name") or "",
         newest_comparison=_newest(connection, project_id, comparison, "result"),
+        num_choices=_count(connection, tables.choice, tables.choice.c.project_id == project_id),
+        num_pending_queries=queries[PairState.PENDING],
     )
 
 

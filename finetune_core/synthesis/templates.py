@@ -14,9 +14,17 @@ FOLDER = Path(__file__).parent / "prompts"
 VARIABLES = {
     "questions": {"passage", "heading", "language", "num_questions", "avoid"},
     "local_questions": {"passage", "heading", "language", "sentence"},
-}
+    "choice_queries": {
+        "name", "description", "others", "excerpts", "is_out_of_scope", "language", "num_queries", "num_wordings", "avoid",
+    },
+    "local_choice_queries": {"name", "description", "sentence", "said", "is_out_of_scope", "number", "language"},
+}  # fmt: skip
 """The prompts by name, and what each may use."""
-REQUIRED = {"questions": {"passage"}, "local_questions": {"sentence"}}
+REQUIRED = {
+    "questions": {"passage"}, "local_questions": {"sentence"}, "choice_queries": {"name"}, "local_choice_queries": {"name"},
+}  # fmt: skip
+_LISTS = ("avoid", "others", "excerpts")
+_NUMBERS = ("num_questions", "num_queries", "num_wordings", "number")
 MAX_CHARS = 20_000
 
 # Templates are written by people in the dashboard: sandboxed, and a misspelt variable is an error, not an empty string.
@@ -54,9 +62,10 @@ def check_prompt(name: str, text: str) -> None:
     if missing := required - used:
         raise ProviderError(
             f"The prompt never uses {', '.join(sorted(missing))}.",
-            hint="Put {{ passage }} where the passage belongs; without it every chunk gets the same questions.",
+            hint=f"Put {{{{ {min(missing)} }}}} where it belongs; without it everything is asked the same.",
         )
-    render(text, dict.fromkeys(known, "") | {"num_questions": 1, "avoid": []})
+    tried: dict[str, Any] = dict.fromkeys(known, "")
+    render(text, {**tried, **{name: [] for name in _LISTS}, **dict.fromkeys(_NUMBERS, 1)})
 
 
 def render(text: str, values: Mapping[str, Any]) -> str:

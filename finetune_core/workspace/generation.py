@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from finetune_core.errors import JobError
 from finetune_core.jobs import chat_writers, question_writers
@@ -20,11 +20,12 @@ from finetune_core.synthesis.questions import LANGUAGES, SAME_LANGUAGE
 from finetune_core.wording import counted
 from finetune_core.workspace import jobs
 
-__all__ = ["LANGUAGES", "SAME_LANGUAGE", "GenerationParams"]
+__all__ = ["LANGUAGES", "PROMPT_OF", "SAME_LANGUAGE", "GenerationParams"]
+
+P = TypeVar("P", bound=BaseModel)
 
 DEFAULT_GENERATOR: GeneratorKind = "extractive"
 """The offline generator that gained most in `tests/benchmarks/generators.py`."""
-CHEAP_FILTERS = tuple(name for name, info in FILTERS.items() if info.is_default)
 _SECONDS_PER_CALL = {"endpoint": 3.0, "gguf": 2.0, "extractive": 0.02}
 _TOKENS_WRITTEN = {"endpoint": 80, "gguf": 20, "extractive": 0}
 
@@ -111,8 +112,13 @@ def num_chunks(project_id: str) -> int:
 
 def params_from(values: Mapping[str, Any]) -> GenerationParams:
     """Check what a person chose. Raises JobError that names the first value that does not fit."""
+    return checked(GenerationParams, values)
+
+
+def checked(model: type[P], values: Mapping[str, Any]) -> P:
+    """The values as the parameters of a job that writes. Raises JobError that names the first value that does not fit."""
     try:
-        return GenerationParams.model_validate(dict(values))
+        return model.model_validate(dict(values))
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -174,11 +180,8 @@ def counts(project_id: str) -> GenerationCounts:
     )
 
 
-def prompt(project_id: str, generator: GeneratorKind) -> PromptView | None:
-    """The prompt in force for a generator; None for the one that takes none."""
-    if generator not in PROMPT_OF:
-        return None
-    name = PROMPT_OF[generator]
+def prompt(project_id: str, name: str) -> PromptView:
+    """The prompt of that name that is in force. Raises ValueError for a name that none has."""
     version, text = templates.shipped_prompt(name)
     with database.reading() as connection:
         own = generations.own_prompt(connection, project_id, name)
@@ -187,24 +190,20 @@ def prompt(project_id: str, generator: GeneratorKind) -> PromptView | None:
     return PromptView(name, version, text, is_own, tuple(sorted(templates.VARIABLES[name])))
 
 
-def save_prompt(project_id: str, generator: GeneratorKind, text: str) -> PromptView:
-    """Keep the project's own edition. Raises ProviderError that says what is wrong with it; ValueError without a prompt."""
-    if generator not in PROMPT_OF:
-        raise ValueError(f"the generator {generator!r} takes no prompt")
-    name, text = PROMPT_OF[generator], text.replace("\r\n", "\n").strip() + "\n"
+def save_prompt(project_id: str, name: str, text: str) -> PromptView:
+    """Keep the project's own edition. Raises ProviderError that says what is wrong with it."""
+    text = text.replace("\r\n", "\n").strip() + "\n"
     templates.check_prompt(name, text)
     with database.writing() as connection:
         own = generations.own_prompt(connection, project_id, name)
         if own is None or own[1] != text:
             generations.save_prompt(connection, project_id, name, text)
-    found = prompt(project_id, generator)
-    assert found is not None, "the generator has a prompt"
-    return found
+    return prompt(project_id, name)
 
 
-def reset_prompt(project_id: str, generator: GeneratorKind) -> PromptView:
+def reset_prompt(project_id: str, name: str) -> PromptView:
     """Go back to the shipped prompt; the project's own editions stay on record."""
-    return save_prompt(project_id, generator, templates.shipped_prompt(PROMPT_OF[generator])[1])
+    return save_prompt(project_id, name, templates.shipped_prompt(name)[1])
 
 
 def filter_cards(project_id: str) -> list[FilterCard]:
@@ -241,8 +240,10 @@ def undo_filter(project_id: str, name: str) -> int:
 
 def _with_prompt(project_id: str, params: GenerationParams) -> GenerationParams:
     """The same with the edition of the prompt that is in force now, so that a later edit never changes a queued job."""
-    view = prompt(project_id, params.generator)
-    return params.model_copy(update={"prompt_version": view.version if view is not None and view.is_own else 0})
+    if params.generator not in PROMPT_OF:
+        return params
+    view = prompt(project_id, PROMPT_OF[params.generator])
+    return params.model_copy(update={"prompt_version": view.version if view.is_own else 0})
 
 
 def _measured_seconds(project_id: str, params: GenerationParams) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 from finetune_core.corpus.interchange import queries as files
 from finetune_core.errors import DatasetError, PairError, StaleEditError
 from finetune_core.records import OUT_OF_SCOPE, SplitName, content_id
-from finetune_core.storage import database, reviews
+from finetune_core.storage import database, documents, reviews
 from finetune_core.storage import labelled as rows
 from finetune_core.storage.labelled import Choice, NewQuery, Query, QueryFilter
 from finetune_core.storage.pairs import PairSource, PairState
@@ -23,6 +23,7 @@ __all__ = ["OUT_OF_SCOPE", "Choice", "PairState", "Query", "QueryFilter"]
 MAX_TEXT = 2000
 MAX_CHOICES = 2000
 EXPORTS = ("jsonl", "csv")
+QUERY_FIELDS = ("id", "query", "label", "group", "split")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ def choices(project_id: str) -> list[Choice]:
     """The choices of a project in order of creation; [] where there are none."""
     with database.reading() as connection:
         return rows.choices(connection, project_id)
+
+
+def documents_of(project_id: str) -> dict[str, str]:
+    """Id to name of the documents that a choice can be about: the project's own, in order of name."""
+    with database.reading() as connection:
+        return documents.document_names(connection, project_id)
 
 
 def counts(project_id: str) -> dict[str, int]:
@@ -238,22 +245,56 @@ def import_choices(project_id: str, path: Path) -> int:
     with database.writing() as connection:
         known = {one.id: one.documents for one in rows.choices(connection, project_id)}
         _require_room(len(known.keys() | {one.id for one in found}))
+        own = _document_ids(connection, project_id, found)
         for one in found:
-            described = Choice(one.id, one.name, one.description, known.get(one.id, ()))
-            rows.save_choice(connection, project_id, described)
+            linked = known.get(one.id, ()) if one.documents is None else tuple(own[name] for name in one.documents)
+            rows.save_choice(connection, project_id, Choice(one.id, one.name, one.description, linked))
     return len(found)
+
+
+def export_file(project_id: str, path: Path, *, what: str = "queries", split: str = "") -> dict[str, Any]:
+    """Write the accepted queries, or what="choices", to `path`, as JSONL or CSV by its suffix; what was written.
+
+    Raises DatasetError where there is none, where `path` exists, and for another suffix.
+    """
+    file_format = path.suffix.lower().removeprefix(".")
+    if file_format not in EXPORTS:
+        raise DatasetError(
+            f"{path.name} ends with neither {' nor '.join('.' + one for one in EXPORTS)}.",
+            hint="Name it queries.jsonl.",
+        )
+    if path.exists():
+        raise DatasetError(f"{path} exists already.", hint="Name a file that does not exist yet.")
+    if what == "choices":
+        columns: tuple[str, ...] = ("label", "name", "description")
+        table = [dict(zip(columns, (one.id, one.name, one.description), strict=True)) for one in choices(project_id)]
+    else:
+        columns, table = QUERY_FIELDS, _exported(project_id, QueryFilter(PairState.ACCEPTED), split)
+    if not table:
+        raise DatasetError(f"There are no {what} to export.", hint="Import or write some, and accept them.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(_encoded(table, columns, file_format))
+    return {"path": str(path), f"num_{what}": len(table)}
 
 
 def export_bytes(project_id: str, file_format: str, chosen: QueryFilter) -> bytes:
     """The queries of a filter as JSONL or CSV, in UTF-8; what `import_queries` reads back. ValueError for other formats."""
     if file_format not in EXPORTS:
         raise ValueError(f"{file_format!r} is none of {', '.join(EXPORTS)}")
+    return _encoded(_exported(project_id, chosen, ""), QUERY_FIELDS, file_format)
+
+
+def _exported(project_id: str, chosen: QueryFilter, split: str) -> list[dict[str, str]]:
     with database.reading() as connection:
         found, _ = rows.page(connection, project_id, chosen, 0, 10_000_000)
-    columns = ("id", "query", "label", "group", "split")
-    table = [
-        dict(zip(columns, (one.id, one.query, one.label, one.seed_question, one.split), strict=True)) for one in found
+    return [
+        dict(zip(QUERY_FIELDS, (one.id, one.query, one.label, one.seed_question, one.split), strict=True))
+        for one in found
+        if not split or one.split == split
     ]
+
+
+def _encoded(table: list[dict[str, str]], columns: Sequence[str], file_format: str) -> bytes:
     if file_format == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table).encode()
     stream = io.StringIO(newline="")
@@ -261,6 +302,20 @@ def export_bytes(project_id: str, file_format: str, chosen: QueryFilter) -> byte
     writer.writeheader()
     writer.writerows(table)
     return stream.getvalue().encode("utf-8-sig")
+
+
+def _document_ids(
+    connection: database.Connection, project_id: str, found: Sequence[files.DescribedChoice]
+) -> dict[str, str]:
+    """The ids of the documents that choices of a file name. Raises DatasetError for one the project does not have."""
+    names = {name: key for key, name in documents.document_names(connection, project_id).items()}
+    for choice in found:
+        if unknown := [name for name in choice.documents or () if name not in names]:
+            raise DatasetError(
+                f"The choice {choice.id!r} names the document {unknown[0]!r}, which this project does not have.",
+                hint="Add it on the Corpus page first, or take the name out.",
+            )
+    return names
 
 
 def _existing(found: Query | None, query_id: str) -> Query:

@@ -7,7 +7,7 @@ from finetune_core.evaluation.verdict import Outcome
 from finetune_core.storage import database
 from finetune_core.storage.overview import Overview, overview
 
-__all__ = ["NextStep", "Pipeline", "look"]
+__all__ = ["NextStep", "Overview", "Pipeline", "look"]
 
 
 class NextStep(StrEnum):
@@ -15,6 +15,7 @@ class NextStep(StrEnum):
 
     ADD_DOCUMENTS = "add documents"
     WRITE_QUESTIONS = "write questions"
+    WRITE_QUERIES = "write queries"
     REVIEW = "review"
     FREEZE = "freeze"
     TRAIN = "train"
@@ -57,4 +58,6 @@ def next_step(counts: Overview) -> NextStep:
         return NextStep.FREEZE
     if counts.num_pending:
         return NextStep.REVIEW
+    if counts.has_only_choices:
+        return NextStep.WRITE_QUERIES
     return NextStep.WRITE_QUESTIONS if counts.num_documents or counts.num_chunks else NextStep.ADD_DOCUMENTS

@@ -61,3 +61,29 @@ def serving_chat(answer: Answer = question_answer) -> Iterator[Vendor]:
             lambda body: completion(body, answer(body)),
         )
         yield vendor
+
+
+def query_answer(body: dict[str, Any]) -> str:
+    """Queries for the place in the prompt, as many as it asks for, each with as many other wordings, none written before."""
+    prompt = body["messages"][-1]["content"]
+    place = prompt.split("<place>")[1].split("</place>")[0].split() if "<place>" in prompt else ["nothing"]
+    num = int(re.search(r"Write (\d+) different", prompt).group(1))
+    again = re.search(r"also give (\d+) other wording", prompt)
+    first = prompt.count("\n- I need")  # those written already
+    items = [
+        {
+            "query": f"I need {THINGS[number % len(THINGS)]} number {number} from {place[0]}, can you help me?",
+            "wordings": [
+                f"Could somebody at {place[0]} get me {THINGS[number % len(THINGS)]} {number} the {wording}th way?"
+                for wording in range(int(again.group(1)) if again else 0)
+            ],
+        }
+        for number in range(first, first + num)
+    ]
+    return json.dumps({"queries": items})
+
+
+THINGS = (
+    "a refund", "the opening hours", "one more ticket", "a copy of my contract", "advice on a broken door",
+    "the price of a window seat", "somebody who speaks Turkish", "the name of my adviser",
+)  # fmt: skip

@@ -1,9 +1,11 @@
 """Queries with their labels, and the choices those name, as JSONL or as a table.
 
 query, label, group, split, id             only `query` and `label` are needed; a query may be called `text` as well
-label, name, description                   the choices; only `label` (or `name`) is needed
+label, name, description, documents        the choices; only `label` (or `name`) is needed; documents by name, split by ";"
+{"name": "description", ...}               the choices as one JSON object
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +36,12 @@ class LabelledQuery:
 
 @dataclass(frozen=True, slots=True)
 class DescribedChoice:
-    """A choice of a file."""
+    """A choice of a file; `documents` are names, None where the file does not speak of any."""
 
     id: str
     name: str
     description: str
+    documents: tuple[str, ...] | None = None
 
 
 def read_queries(path: Path, out_of_scope: str = "") -> list[LabelledQuery]:
@@ -65,18 +68,51 @@ def read_queries(path: Path, out_of_scope: str = "") -> list[LabelledQuery]:
 
 
 def read_choices(path: Path) -> list[DescribedChoice]:
-    """The choices of a `.jsonl` or a table. Raises DatasetError for a row without a label or a name."""
+    """The choices of a `.jsonl`, a table, or a `.json` with one object of names and descriptions.
+
+    Raises DatasetError for a row without a label or a name, and for a JSON file that is anything else.
+    """
     found = []
-    for number, row in _rows(path):
+    for number, row in _described(path) if path.suffix.lower() == ".json" else _rows(path):
         where = f"{path.name} row {number}"
         label = str(row.get("label") or row.get("id") or row.get("name") or "").strip()
         if not label:
             raise DatasetError(f"{where} names no choice.", hint="The columns are label, name and description.")
         name = str(row.get("name") or "").strip() or label.replace("_", " ")
-        found.append(DescribedChoice(_checked_label(label, where), name, str(row.get("description") or "").strip()))
+        description = str(row.get("description") or "").strip()
+        found.append(DescribedChoice(_checked_label(label, where), name, description, _documents(row)))
     if not found:
         raise DatasetError(f"{path.name} has no rows.", hint="Its columns are label, name and description.")
     return found
+
+
+def _documents(row: Mapping[str, Any]) -> tuple[str, ...] | None:
+    if "documents" not in row:
+        return None
+    given = row["documents"] or ""
+    names = given if isinstance(given, list) else str(given).split(";")
+    return tuple(name for one in names if (name := str(one).strip()))
+
+
+def _described(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The rows of a JSON object that maps names to descriptions."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DatasetError(f"There is no file {path}.", hint="Check the path.") from error
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"{path.name} is not JSON: {error}.", hint="Look for a comma or a quote too many."
+        ) from error
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise DatasetError(
+            f"{path.name} is not an object of names and descriptions.",
+            hint='Write it as {"invoices": "questions about bills", "travel": "questions about trains"}.',
+        )
+    yield from (
+        (number, {"label": name, "name": name, "description": text})
+        for number, (name, text) in enumerate(found.items(), 1)
+    )
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -65,3 +65,26 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     result = runner.invoke(app, ["freeze", "--project", "P", "--name", "v1"])
     assert isinstance(result.exception, DatasetError)
     assert "no accepted pairs" in result.exception.message
+
+
+def test_queries_and_choices_go_out_as_they_came_in(tmp_path: Path) -> None:
+    described, queries = tmp_path / "choices.json", tmp_path / "queries.csv"
+    described.write_text('{"billing": "What is owed", "travel": "Trains"}', encoding="utf-8")
+    queries.write_text("query,label,split\nWhat do I owe?,billing,train\nWhich train?,travel,test\n", encoding="utf-8")
+    call("import", "--project", "Desk", "--format", "choices", str(described))
+    call("import", "--project", "Desk", "--format", "labelled", str(queries))
+    out = tmp_path / "out.jsonl"
+    assert "Wrote 1 queries" in call(
+        "export-dataset", "--project", "Desk", "--format", "labelled", "--split", "test", str(out)
+    )
+    (row,) = map(json.loads, out.read_text().splitlines())
+    assert (row["query"], row["label"], row["split"]) == ("Which train?", "travel", "test")
+    done = json.loads(
+        call("export-dataset", "--project", "Desk", "--format", "choices", str(tmp_path / "out.csv"), "--json")
+    )
+    assert done["num_choices"] == 2
+    call("import", "--project", "Other", "--format", "choices", str(tmp_path / "out.csv"))
+    result = CliRunner().invoke(build(), ["export-dataset", "--project", "Desk", "--format", "labelled", str(out)])
+    assert "exists already" in str(result.exception)
+    result = CliRunner().invoke(build(), ["export-dataset", "--project", "Desk", "--format", "labelled", "queries.xml"])
+    assert "neither .jsonl nor .csv" in str(result.exception)

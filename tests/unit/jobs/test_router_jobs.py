@@ -6,14 +6,18 @@ from typing import Any
 import pytest
 
 from finetune_core.evaluation.router_files import RouterFile
-from finetune_core.jobs import serving_client, supervisor
+from finetune_core.jobs import queue, serving_client, supervisor
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.warm_models import WarmModels
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.records import Labelled
-from finetune_core.storage import artefacts, database, datasets
+from finetune_core.records import Labelled, SplitName
+from finetune_core.storage import artefacts, database, datasets, tables
+from finetune_core.storage import labelled as labelled_rows
 from finetune_core.storage.datasets import DatasetRow
-from finetune_core.workspace import classes, comparisons, jobs, model_card, models, playground, projects
+from finetune_core.storage.labelled import NewQuery
+from finetune_core.storage.pairs import PairSource
+from finetune_core.workspace import classes, comparisons, jobs, labelled, model_card, models, playground, projects
+from finetune_core.workspace import datasets as workspace_datasets
 from tests.training_fixtures import TINY_ROUTING_CONFIG, Trained, tiny_routing_split
 
 
@@ -95,3 +99,45 @@ def test_a_recipe_refuses_examples_of_another_kind(project_id: str) -> None:
     job = jobs.get(job_id)
     assert job.state is JobState.FAILED
     assert "another kind of example" in job.error
+
+
+def test_queries_are_frozen_trained_on_and_compared_and_a_restart_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, trained_router: Trained
+) -> None:
+    """The worker dies as the training begins; afterwards everything is read anew, as after a restart of the machine."""
+    monkeypatch.setattr(supervisor, "ensure_worker", lambda: None)
+    project_id, split = projects.create("Desk").id, tiny_routing_split()
+    new = [
+        NewQuery(one.id, one.query, one.label, one.group, PairSource.IMPORTED, name.value)
+        for name in SplitName
+        for one in split.part(name).examples
+    ]
+    for choice in split.train.corpus:
+        labelled.save_choice(project_id, choice.title, choice.text, choice.id)
+    with database.writing() as connection:
+        labelled_rows.add(connection, project_id, new)
+    workspace_datasets.freeze(project_id, "v1", record="Labelled", measure_base=False)
+    run_queued_here()
+    version = workspace_datasets.get(project_id, "v1")
+    assert version.manifest["num_by_choice"][0] == {"choice": "roses", "train": 3, "validation": 1, "test": 1}
+    params = {"dataset_id": version.id, "recipe": "router", "name": "first", "config": TINY_ROUTING_CONFIG}
+    train_id = jobs.submit(project_id, "train", params, start=False)
+    with database.writing() as connection:
+        assert queue.claim(connection, "died", heavy_slots=1) is not None
+        connection.execute(tables.job.update().values(lease_expires_at=0.0))
+    run_queued_here()
+    assert (jobs.get(train_id).state, jobs.get(train_id).attempt) == (JobState.DONE, 2)
+    launched = comparisons.launch(project_id, "v1", ["first"])
+    run_queued_here()
+    before = comparisons.get(project_id, launched.comparison_id)
+    assert jobs.get(launched.job_id).state is JobState.DONE
+    database._engine.cache_clear()
+    assert comparisons.get(project_id, launched.comparison_id) == before
+    assert "accuracy" in before.result["systems"][0]["metrics"]
+    answer = WarmModels().answer(
+        project_id,
+        [models.by_name(project_id, "first").id],
+        {"question": "What does zorble mean?", "k": 3},
+        lambda *_: None,
+    )
+    assert answer[0]["route"]["choices"][0]["id"] == "c3"

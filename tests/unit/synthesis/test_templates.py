@@ -11,7 +11,9 @@ def test_shipped_prompts_pass_their_own_check_and_carry_the_passage() -> None:
         version, text = templates.shipped_prompt(name)
         assert version >= 1
         templates.check_prompt(name, text)
-        values = {variable: f"<<{variable}>>" for variable in variables} | {"avoid": ["<<old>>"], "num_questions": 3}
+        values: dict[str, object] = {variable: f"<<{variable}>>" for variable in variables}
+        values |= {"avoid": ["<<old>>"], "num_questions": 3, "num_queries": 2, "num_wordings": 2, "number": 1}
+        values |= {"is_out_of_scope": False, "said": ""}
         filled = templates.render(text, values)
         for required in templates.REQUIRED[name]:
             assert f"<<{required}>>" in filled

@@ -32,17 +32,16 @@ def test_nothing_to_ask_about_is_said_before_the_start() -> None:
 
 def test_a_prompt_is_a_projects_own_once_it_is_changed() -> None:
     project_id = corpus()
-    shipped = generation.prompt(project_id, "endpoint")
+    shipped = generation.prompt(project_id, "questions")
     assert (shipped.is_own, shipped.version) == (False, 1)
-    assert generation.prompt(project_id, "extractive") is None
-    own = generation.save_prompt(project_id, "endpoint", shipped.text + "\r\nBe brief.")
+    own = generation.save_prompt(project_id, "questions", shipped.text + "\r\nBe brief.")
     assert own.is_own
     assert own.text.endswith("\nBe brief.\n")
     assert "\r" not in own.text
-    assert generation.prompt(projects.create("Other").id, "endpoint") == shipped
+    assert generation.prompt(projects.create("Other").id, "questions") == shipped
     with pytest.raises(ProviderError, match="never uses passage"):
-        generation.save_prompt(project_id, "endpoint", "Ask anything.")
-    back = generation.reset_prompt(project_id, "endpoint")
+        generation.save_prompt(project_id, "questions", "Ask anything.")
+    back = generation.reset_prompt(project_id, "questions")
     assert (back.is_own, back.text) == (False, shipped.text)
 
 

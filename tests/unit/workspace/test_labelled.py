@@ -10,9 +10,13 @@ from finetune_core.errors import DatasetError, StaleEditError
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.records import OUT_OF_SCOPE, SplitName
+from finetune_core.storage import database
 from finetune_core.storage import datasets as stored
-from finetune_core.workspace import datasets, jobs, labelled, pipeline, projects
+from finetune_core.storage import pairs as stored_pairs
+from finetune_core.storage.pairs import NewPair
+from finetune_core.workspace import datasets, jobs, labelled, pairs, pipeline, projects
 from finetune_core.workspace.labelled import PairState, QueryFilter
+from tests import generation_fixtures
 
 WORDINGS = {
     "billing": ("How much do I owe you?", "What do I owe you, please?"),
@@ -132,7 +136,25 @@ def test_frozen_wordings_of_one_seed_stay_together_and_the_base_is_measured(proj
     assert [one.id for one in split.test.corpus] == ["billing", "travel"]
     assert 0 <= view.manifest["base"]["test"]["macro_f1"] <= 1
     assert view.manifest["gain_metric"] == "accuracy"
+    by_choice = {row["choice"]: row for row in view.manifest["num_by_choice"]}
+    assert sum(by_choice["billing"][part] for part in ("train", "validation", "test")) == 20
+    assert by_choice["travel"]["test"] == sum(one.label == "travel" for one in split.test.examples)
     json.dumps(view.manifest, allow_nan=False)  # what is not defined is null, for readers of JSON that know no NaN
+
+
+def test_a_choice_with_few_queries_is_named_and_so_is_one_that_nothing_tests(project_id: str, tmp_path: Path) -> None:
+    labelled.import_queries(project_id, queries_file(tmp_path, 12), split="train", out_of_scope="oos")
+    path = tmp_path / "few.csv"
+    rows = ["Where do I live?,housing,train", *(f"{n} on {part}?,{n},{part}" for part in ("validation", "test")
+                                                for n in ("billing", "travel"))]  # fmt: skip
+    path.write_text("query,label,split\n" + "\n".join(rows), encoding="utf-8")
+    labelled.import_queries(project_id, path)
+    job_id = datasets.freeze(project_id, "v1", record=datasets.QUERIES, measure_base=False)
+    run_queued_here()
+    assert jobs.get(job_id).state is JobState.DONE, jobs.get(job_id).error
+    said = " ".join(datasets.get(project_id, "v1").manifest["warnings"])
+    assert "1 choice with fewer than 5 training queries: housing" in said
+    assert "1 choice without a test query, so nothing is proved of: housing" in said
 
 
 def test_a_version_needs_two_choices(project_id: str) -> None:
@@ -183,3 +205,78 @@ def test_real_intents_keep_their_split_and_what_is_out_of_scope(
     assert found.num_new_choices == 150
     assert found.splits == {"train": 7600, "validation": 3100, "test": 5500}
     assert labelled.counts(project_id)[OUT_OF_SCOPE] == 1200
+
+
+def test_a_decision_and_a_new_choice_are_undone_one_by_one(project_id: str) -> None:
+    labelled.save_choice(project_id, "billing")
+    labelled.save_choice(project_id, "travel")
+    labelled.add(project_id, ["When is it due?", "Which train?"], "billing")
+    labelled.decide_all(project_id, QueryFilter(), PairState.PENDING)
+    first, second = (one.query for one in labelled.upcoming(project_id, QueryFilter("pending"), 0, 2))
+    labelled.decide(project_id, first.id, first.version, state=PairState.ACCEPTED)
+    labelled.decide(
+        project_id, second.id, second.version, text="Which  train goes?", label="travel", state=PairState.ACCEPTED
+    )
+    assert labelled.progress(project_id).counts[PairState.ACCEPTED] == 2
+    (back,) = labelled.undo(project_id).examples
+    assert (back.query, back.label, back.state) == ("Which train?", "billing", PairState.PENDING)
+    assert labelled.undo(project_id).examples[0].id == first.id
+    assert labelled.undo(project_id).num_back == 2, "the bulk decision was one step"
+    assert labelled.undo(project_id) is None
+    assert {one.state for one in labelled.page(project_id, QueryFilter(), 0)[0]} == {PairState.ACCEPTED}
+
+
+def test_an_undo_leaves_the_other_kinds_decisions_alone(project_id: str) -> None:
+    with database.writing() as connection:
+        stored_pairs.insert(connection, project_id, [NewPair("p", "Why?", {"c": 1}, "d", "generated")])
+    labelled.save_choice(project_id, "billing")
+    labelled.add(project_id, ["When is it due?"], "billing")
+    query = labelled.page(project_id, QueryFilter(), 0)[0][0]
+    labelled.decide(project_id, query.id, query.version, state=PairState.REJECTED)
+    pairs.decide(project_id, "p", 1, PairState.ACCEPTED)
+    assert labelled.undo(project_id).num_back == 1
+    assert labelled.undo(project_id) is None
+    assert pairs.get(project_id, "p").pair.state is PairState.ACCEPTED
+    assert pairs.undo(project_id).num_back == 1
+
+
+def test_wordings_of_the_same_question_are_shown_with_a_query(project_id: str, tmp_path: Path) -> None:
+    labelled.import_queries(project_id, queries_file(tmp_path, 3), out_of_scope="oos")
+    view = labelled.upcoming(project_id, QueryFilter(), 0, 1)[0]
+    assert [one.query for one in view.wordings] == ["What do I owe you, please? Number 0."]
+
+
+def test_choices_are_one_json_object_or_name_their_documents(project_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "choices.json"
+    path.write_text('{"billing": "What is owed", "travel": ""}', encoding="utf-8")
+    assert labelled.import_choices(project_id, path) == 2
+    assert [(one.id, one.description) for one in labelled.choices(project_id)] == [
+        ("billing", "What is owed"), ("travel", ""),
+    ]  # fmt: skip
+    for content, said in (
+        ('["billing"]', "not an object of names"),
+        ('{"billing": 3}', "not an object"),
+        ("{", "not JSON"),
+    ):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(DatasetError, match=said):
+            labelled.import_choices(project_id, path)
+    found = generation_fixtures.corpus()
+    rows = tmp_path / "choices.csv"
+    rows.write_text("label,documents\nlamps,animal0;animal2\nother,\n", encoding="utf-8")
+    labelled.import_choices(found, rows)
+    assert [[labelled.documents_of(found)[key] for key in one.documents] for one in labelled.choices(found)] == [
+        ["animal0", "animal2"], [],
+    ]  # fmt: skip
+    rows.write_text("label,documents\nlamps,animal9\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="names the document 'animal9'"):
+        labelled.import_choices(found, rows)
+
+
+def test_a_project_of_choices_alone_is_never_told_to_add_documents(project_id: str) -> None:
+    labelled.save_choice(project_id, "billing")
+    assert pipeline.look(project_id).next_step is pipeline.NextStep.WRITE_QUERIES
+    labelled.add(project_id, ["When is it due?"], "billing")
+    assert pipeline.look(project_id).next_step is pipeline.NextStep.FREEZE
+    labelled.decide_all(project_id, QueryFilter(), PairState.PENDING)
+    assert pipeline.look(project_id).next_step is pipeline.NextStep.REVIEW

@@ -1,0 +1,20 @@
+"""A choice that the URL names, whatever way its letters are written."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+
+def url_state(key: str, titles: Mapping[str, str]) -> None:
+    """Before a widget that is bound to `key` is drawn: read what the URL says without regard to capital letters.
+
+    `titles` maps the widget's options to what is shown of them, which is what the URL holds. "Accepted", "accepted" and
+    "ACCEPTED" name the same option; what names none is left to the widget.
+    """
+    asked = st.query_params.get(key, "").strip().casefold()
+    if not asked or key in st.session_state:
+        return
+    for option, title in titles.items():
+        if asked in (title.casefold(), option.casefold()) and st.query_params[key] != title:
+            st.session_state[key] = option
+            return
