@@ -6,6 +6,7 @@ import streamlit as st
 
 from components.review_deck import state_text
 from components.text import plain, t
+from components.url_state import url_state
 from finetune_core.workspace import pairs
 from finetune_core.workspace.pairs import PairFilter, PairState
 
@@ -18,10 +19,13 @@ def review_filters(project_id: str, *, key: str) -> PairFilter:
     for name, options in (("state", _STATES), ("document", documents), ("outcome", filters)):
         if st.session_state.get(name) not in (None, *options):
             st.session_state.pop(name)  # a stale choice: what it names is gone
+    states = {value: state_text("" if value == "any" else value) for value in _STATES}
+    for name, titles in (("state", states), ("document", documents), ("outcome", {one: one for one in filters})):
+        url_state(name, titles)
     with st.container(horizontal=True, vertical_alignment="bottom", key=key):
         state = st.selectbox(
             t("State"), _STATES, key="state", bind="query-params", width=165,
-            format_func=lambda value: state_text("" if value == "any" else value),
+            format_func=states.__getitem__,
         )  # fmt: skip
         document = st.selectbox(
             t("Document"), list(documents), index=None, key="document", bind="query-params", width=165,

@@ -5,6 +5,7 @@ import streamlit as st
 from components.dataset_card import dataset_card
 from components.dataset_freeze import dataset_freeze
 from components.text import t
+from components.url_state import url_state
 from finetune_core.workspace import datasets
 from finetune_core.workspace.datasets import DatasetView
 
@@ -21,6 +22,7 @@ def train_dataset(project_id: str, record: str, *, key: str) -> DatasetView | No
         return None
     if st.session_state.get(key) not in known:
         st.session_state.pop(key, None)
+    url_state(key, {name: name for name in known})
     chosen = st.selectbox(t("Dataset"), list(known), key=key, bind="query-params")
     dataset_card(known[chosen], key=f"{key}_card")
     with st.expander(t("Freeze a new version"), icon=":material/ac_unit:"):

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.text import plain, t
+from components.url_state import url_state
 from finetune_core import recipes
 from finetune_core.recipes import Recipe
 
@@ -11,6 +12,7 @@ def train_recipe(*, key: str) -> Recipe:
     """The chosen recipe; the choice stands in the URL."""
     known = recipes.discover()
     first = "embedding" if "embedding" in known else next(iter(known))
+    url_state(key, {name: t(one.title) for name, one in known.items()})
     chosen = st.selectbox(
         t("What to tune"),
         list(known),

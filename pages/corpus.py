@@ -14,6 +14,7 @@ from components.empty import empty_state
 from components.errors import shown_errors
 from components.project import current_project
 from components.text import t
+from components.url_state import url_state
 
 
 @shown_errors()
@@ -31,6 +32,7 @@ def page() -> None:
         "settings": t("Chunk size"),
         "files": t("Files"),
     }
+    url_state("view", views)
     view = st.segmented_control(
         t("Show"),
         list(views),

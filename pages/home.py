@@ -28,8 +28,10 @@ def home() -> None:
 
 def _way(project: Project) -> None:
     st.title(plain(project.name), anchor=False)
-    st.markdown(t("From your documents to a tuned model and an honest verdict, step by step."))
     now = pipeline.look(project.id)
+    documents = t("From your documents to a tuned model and an honest verdict, step by step.")
+    choices = t("From your choices to a tuned router and an honest verdict, step by step.")
+    st.markdown(choices if now.counts.has_only_choices else documents)
     if loading := demo.loading_job(project.id):
         job_card(loading, key="demo_job", show_log=False)
     else:

@@ -13,6 +13,7 @@ from components.review_kind import QUERIES, review_kind
 from components.review_pairs import review_pairs
 from components.review_table import review_table
 from components.text import t
+from components.url_state import url_state
 
 VIEWS = ["cards", "table", "add", "files"]
 
@@ -26,6 +27,7 @@ def page() -> None:
             queries(project.id, key="queries")
         return
     titles = {"cards": t("One by one"), "table": t("Table"), "add": t("Add by hand"), "files": t("Import and export")}
+    url_state("view", titles)
     view = st.segmented_control(
         t("View"), VIEWS, default="cards", key="view", bind="query-params", required=True,
         format_func=lambda name: titles[name], label_visibility="collapsed",

@@ -9,6 +9,7 @@ from components.sign_out import sign_out
 from components.spend_table import spend_table
 from components.storage_table import storage_table
 from components.text import t
+from components.url_state import url_state
 
 
 def page() -> None:
@@ -21,6 +22,7 @@ def page() -> None:
         t("Spend"): spend_table,
         t("Variables"): settings_table,
     }
+    url_state("section", {title: title for title in sections})
     tabs = st.tabs(list(sections), key="section", on_change="rerun", bind="query-params")
     for tab, (title, draw) in zip(tabs, sections.items(), strict=True):
         with tab:
