@@ -48,17 +48,23 @@ def generate(
         "generator": generator or writing.DEFAULT_GENERATOR, "provider": provider, "gguf_path": gguf,
         "language": language, "max_tokens": max_tokens, "max_cost_usd": max_usd, "num_parallel": parallel, "seed": seed,
     }  # fmt: skip
-    if filters is not None:
-        values["filters"] = [name.strip() for name in filters.split(",") if name.strip()]
     if is_queries:
         values |= {"num_wordings": wordings, "num_out_of_scope": out_of_scope, "choices": choice or []}
-        values |= {} if questions is None else {"queries_per_choice": questions}
     else:
-        values |= {"num_chunks": chunks} | ({} if questions is None else {"questions_per_chunk": questions})
-    params = writing.params_from(values)
+        values |= {"num_chunks": chunks}
+    if questions is not None:
+        values["queries_per_choice" if is_queries else "questions_per_chunk"] = questions
+    if filters is not None:
+        values["filters"] = [name.strip() for name in filters.split(",") if name.strip()]
+    _write(writing, here, writing.params_from(values), estimate, wait, as_json)
+
+
+def _write(writing: Any, here: str, params: Any, only_estimate: bool, wait: bool, as_json: bool) -> None:
+    """Say what it takes, and unless only that is wanted, do it; `writing` is the kind of example's module of the workspace."""
+    is_queries = writing is query_generation
     seen = writing.estimate(here, params)
     said = _sentence(seen, "queries for {} choices" if is_queries else "questions over {} chunks")
-    if estimate:
+    if only_estimate:
         emit(seen, as_json, said)
         return
     note(said)
@@ -68,7 +74,8 @@ def generate(
         return
     view = wait_and_tell(job_id, may_stop=True)
     kept = {name: num for name, num in view.result.get("set_aside", {}).items() if num}
-    text = f"{view.result.get('num_written', 0)} {'queries' if is_queries else 'questions'} written; set aside: {kept or 'none'}."
+    noun = "queries" if is_queries else "questions"
+    text = f"{view.result.get('num_written', 0)} {noun} written; set aside: {kept or 'none'}."
     emit({"job": job_id, "state": view.state, **view.result}, as_json, text)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, se
 from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Passage, SplitName, content_id
 from finetune_core.storage.database import now, portions
 from finetune_core.storage.pairs import PairSource, PairState
-from finetune_core.storage.tables import choice, labelled
+from finetune_core.storage.tables import choice, generation, labelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +98,11 @@ def save_choice(connection: Connection, project_id: str, given: Choice) -> None:
 
 
 def remove_choice(connection: Connection, project_id: str, choice_id: str) -> None:
-    """Delete a choice and the queries that are for it."""
-    connection.execute(delete(labelled).where(labelled.c.project_id == project_id, labelled.c.label == choice_id))
+    """Delete a choice and the queries that are for it; what was written for it may be asked for again."""
+    mine = (labelled.c.project_id == project_id, labelled.c.label == choice_id)
+    asked = generation.c.example_id.in_(select(labelled.c.id).where(*mine))
+    connection.execute(delete(generation).where(generation.c.project_id == project_id, asked))
+    connection.execute(delete(labelled).where(*mine))
     connection.execute(delete(choice).where(choice.c.project_id == project_id, choice.c.id == choice_id))
 
 

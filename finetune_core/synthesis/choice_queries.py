@@ -17,6 +17,9 @@ MAX_TEXTS_PER_CALL = 30
 TOKENS_PER_TEXT = 60
 EXCERPTS_PER_CALL = 3
 MAX_EXCERPT_CHARS = 1200
+AVOIDED = 20
+"""How many earlier queries a prompt names, the newest, so that they are not written again."""
+MAX_AVOIDED_CHARS = 200
 MAX_OTHERS = 60
 """The most names of other choices that a prompt holds."""
 LOCAL_MAX_TOKENS = 48
@@ -107,11 +110,9 @@ class ServiceQueries:
         values = {"name": topic.name, "description": topic.description, "is_out_of_scope": topic.is_out_of_scope}
         values |= {"others": list(topic.others), "excerpts": excerpts, "language": self._language}
         counts = {"num_queries": len(numbers), "num_wordings": self._num_wordings}
-        return render(self._prompt, {**values, **counts, "avoid": list(avoid)[-AVOIDED:]})
-
-
-AVOIDED = 20
-"""How many earlier queries a prompt names, the newest, so that they are not written again."""
+        return render(
+            self._prompt, {**values, **counts, "avoid": [text[:MAX_AVOIDED_CHARS] for text in avoid[-AVOIDED:]]}
+        )
 
 
 class LocalQueries:

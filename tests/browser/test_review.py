@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from finetune_core.workspace import pairs, projects
+from finetune_core.workspace import labelled, pairs, projects
+from finetune_core.workspace.labelled import QueryFilter
 from finetune_core.workspace.pairs import PairFilter, PairState
 from tests.browser.conftest import accessibility_problems, eventually, screenshot
 from tests.dashboard_server import Dashboard
@@ -111,4 +112,34 @@ def test_it_reads_well_and_runs_nothing(width: int, dark: bool, reviewed: tuple[
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("mark").first.inner_text() == "A paragraph on topic"
     # The chosen segment's contrast in dark is Streamlit's own.
+    assert not [one for one in accessibility_problems(page) if "<p>One by one</p>" not in one]
+
+
+def test_queries_are_relabelled_refused_and_taken_back_by_keyboard(
+    server: Dashboard, monkeypatch: pytest.MonkeyPatch, open_tab: OpenTab
+) -> None:
+    monkeypatch.setenv("AYAR_HOME", str(server.home))
+    project_id = projects.create("Desk").id
+    for name in ("Billing", "Travel"):
+        labelled.save_choice(project_id, name, f"Everything about {name}")
+    labelled.add(project_id, ["When is it due?", "Which train?", "Who pays?"], "Billing")
+    labelled.decide_all(project_id, QueryFilter(), PairState.PENDING)
+
+    def seen() -> list[tuple[str, str]]:
+        return [(one.label, one.state.value) for one in labelled.page(project_id, QueryFilter(), 0)[0]]
+
+    page = open_tab(f"{server.url}/review?project={project_id}")
+    page.wait_for_selector("textarea[data-field=query]", timeout=120_000)
+    for key in ("a", "2", "a", "x"):
+        page.keyboard.press(key)
+    eventually(page, lambda: seen() == [("Billing", "accepted"), ("Travel", "accepted"), ("Billing", "rejected")])
+    screenshot(page, "review-queries-light-1366")
+    for left in (2, 1):
+        page.keyboard.press("u")
+        eventually(page, lambda left=left: sum(state != "pending" for _, state in seen()) == left)
+        page.wait_for_selector("textarea[data-field=query]", timeout=120_000)
+    assert seen() == [("Billing", "accepted"), ("Billing", "pending"), ("Billing", "pending")]
+    assert page.locator("textarea[data-field=query]").input_value() == "Which train?"
+    page.keyboard.press("l")
+    assert page.locator("select[data-field=label]").evaluate("box => box.getRootNode().activeElement === box")
     assert not [one for one in accessibility_problems(page) if "<p>One by one</p>" not in one]

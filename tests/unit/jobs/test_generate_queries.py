@@ -117,6 +117,10 @@ def test_nothing_is_asked_twice_and_later_calls_see_what_is_written(
     labelled.save_choice(project_id, "travel", "Trains alone", "travel")
     run(project_id, queries_per_choice=8)
     assert len(vendor.requests) == 5, "a choice that is described anew is asked about anew"
+    labelled.remove_choice(project_id, "billing")
+    labelled.save_choice(project_id, "billing", "Everything about billing")
+    run(project_id, queries_per_choice=8)
+    assert len(vendor.requests) == 6, "what was deleted can be written again"
 
 
 def test_a_choices_documents_are_shown_to_the_writer(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
