@@ -63,13 +63,14 @@ def plan(connection: Connection, project_id: str, params: QueryGenerationParams,
     """
     asked = generations.numbers_asked(connection, project_id, writer.key)
     by_topic: list[list[Call[Topic]]] = []
-    num_wanted = 0
-    for topic in topics(connection, project_id, params):
+    num_wanted, found = 0, topics(connection, project_id, params)
+    for topic in found:
         num = params.num_out_of_scope if topic.is_out_of_scope else params.queries_per_choice
         by_topic.append(missing_calls(topic, num, asked.get(topic.id, ()), writer.num_per_call))
         num_wanted += num
     calls = tuple(call for turn in zip_longest(*by_topic) for call in turn if call is not None)
-    return Plan(calls, len(by_topic), num_wanted, num_wanted - sum(len(call.numbers) for call in calls))
+    num_choices = sum(not topic.is_out_of_scope for topic in found)
+    return Plan(calls, num_choices, num_wanted, num_wanted - sum(len(call.numbers) for call in calls))
 
 
 def topics(connection: Connection, project_id: str, params: QueryGenerationParams) -> list[Topic]:

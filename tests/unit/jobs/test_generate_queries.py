@@ -78,7 +78,7 @@ def test_each_choice_gets_its_queries_with_wordings_in_one_group(
     project_id = desk()
     provider(vendor, monkeypatch, input_usd_per_million=1.0, output_usd_per_million=2.0)
     seen = query_generation.estimate(project_id, params(num_wordings=3, num_out_of_scope=4))
-    assert (seen.num_chunks, seen.num_questions, seen.num_calls) == (4, 22, 4)
+    assert (seen.num_chunks, seen.num_questions, seen.num_calls) == (3, 22, 4)
     view = run(project_id, num_wordings=3, num_out_of_scope=4)
     assert view.state is JobState.DONE, view.error
     assert (view.result["num_written"], view.result["num_queries"]) == (22, 66)
