@@ -17,4 +17,5 @@ def url_state(key: str, titles: Mapping[str, str]) -> None:
     for option, title in titles.items():
         if asked in (title.casefold(), option.casefold()) and st.query_params[key] != title:
             st.session_state[key] = option
+            st.query_params[key] = title
             return

@@ -184,6 +184,12 @@ def newest(connection: Connection, project_id: str, label: str, num: int) -> lis
     return list(connection.scalars(found))[::-1]
 
 
+def num_generated(connection: Connection, project_id: str) -> int:
+    """How many queries a generator wrote, other wordings included, whatever became of them."""
+    mine = (labelled.c.project_id == project_id, labelled.c.source == PairSource.GENERATED)
+    return connection.scalar(select(func.count()).select_from(labelled).where(*mine)) or 0
+
+
 def set_aside(connection: Connection, project_id: str, name: str, why: Mapping[str, str]) -> int:
     """Set pending queries aside by filter `name`; `why` maps their ids to what it found. How many were pending."""
     num = 0

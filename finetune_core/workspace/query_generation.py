@@ -24,7 +24,8 @@ _SECONDS_PER_CALL = {"endpoint": 3.0, "gguf": 2.0}
 
 @dataclass(frozen=True, slots=True)
 class QueryCounts:
-    """What generation came to so far: queries asked by outcome (other wordings not counted), and queries by state."""
+    """What generation came to so far: queries written, other wordings included; those that could not be used or failed,
+    without wordings; and all queries by state, whoever wrote them."""
 
     num_written: int
     num_unusable: int
@@ -84,9 +85,8 @@ def counts(project_id: str) -> QueryCounts:
     with database.reading() as connection:
         asked = generations.counts(connection, project_id, Labelled.__name__)
         by_state = labelled.counts_by_state(connection, project_id)
-    return QueryCounts(
-        asked[GenerationState.WRITTEN], asked[GenerationState.UNUSABLE], asked[GenerationState.FAILED], by_state
-    )
+        num_written = labelled.num_generated(connection, project_id)
+    return QueryCounts(num_written, asked[GenerationState.UNUSABLE], asked[GenerationState.FAILED], by_state)
 
 
 def _with_prompt(project_id: str, params: QueryGenerationParams) -> QueryGenerationParams:
