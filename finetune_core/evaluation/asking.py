@@ -43,15 +43,15 @@ def ask_all(chat: Chat, requests: Sequence[Request], run: Progress, kept: Path |
     None nothing is written, as for what a person typed. A request that the model refuses is answered with a `failure`.
     Raises the ProviderError of a service that fails; what was answered until then is kept.
     """
-    keys = [_key(request) for request in requests]
-    known = _read(kept) if kept else {}
-    waiting = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}
-    log = _Log(kept, known, len(set(keys)), run, chat.name)
+    keys = [request_key(request) for request in requests]
+    answers = KeptAnswers(kept)
+    waiting = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers.known}
+    log = _Log(answers, len(set(keys)), run, chat.name)
     if waiting and isinstance(chat, BatchChat):
         _ask_batch(chat, waiting, log)
     elif waiting:
         _ask_threads(chat, waiting, log)
-    return [known[key] for key in keys]
+    return [answers.known[key] for key in keys]
 
 
 def cost_facts(answers: Sequence[Answered], prices: Prices | None = None) -> dict[str, Any]:
@@ -70,20 +70,34 @@ def cost_facts(answers: Sequence[Answered], prices: Prices | None = None) -> dic
     }
 
 
-class _Log:
-    """Takes answers as they come: into memory, into the file, and into what is shown."""
+class KeptAnswers:
+    """Answers by what was asked, in memory and, if a file is given, there as well; what the file holds is `known`."""
 
-    def __init__(self, kept: Path | None, known: dict[str, Answered], total: int, run: Progress, name: str) -> None:
-        self._kept, self._known, self._total, self.run, self._name = kept, known, total, run, name
+    def __init__(self, kept: Path | None = None) -> None:
+        self.known: dict[str, Answered] = _read(kept) if kept else {}
+        self._kept = kept
 
     def take(self, key: str, answer: Answered) -> None:
-        self._known[key] = answer
+        """Keep one; not from several threads at once."""
+        self.known[key] = answer
         if self._kept:
             with self._kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": key, **asdict(answer)}, ensure_ascii=False) + "\n")
 
+
+def request_key(request: Request, repetition: int = 0) -> str:
+    """By what an answer is known; a `repetition` of the same question has an answer of its own."""
+    return content_id("request", json.dumps(asdict(request), sort_keys=True, default=str), str(repetition))
+
+
+class _Log:
+    """Takes answers as they come, and shows how many there are."""
+
+    def __init__(self, answers: KeptAnswers, total: int, run: Progress, name: str) -> None:
+        self.answers, self.run, self._total, self._name = answers, run, total, name
+
     def show(self) -> None:
-        num = len(self._known)
+        num = len(self.answers.known)
         self.run.progress(min(1.0, num / self._total), f"{self._name}: {num:,} of {self._total:,} answered")
 
 
@@ -94,7 +108,7 @@ def _ask_batch(chat: BatchChat, waiting: Mapping[str, Request], log: _Log) -> No
     def take(position: int, reply: Reply | RequestRefusedError) -> None:
         nonlocal marked
         now = time.perf_counter()
-        log.take(keys[position], _taken(reply, now - marked))
+        log.answers.take(keys[position], _taken(reply, now - marked))
         marked = now
         log.show()
 
@@ -103,24 +117,26 @@ def _ask_batch(chat: BatchChat, waiting: Mapping[str, Request], log: _Log) -> No
 
 def _ask_threads(chat: Chat, waiting: Mapping[str, Request], log: _Log) -> None:
     pool = ThreadPoolExecutor(chat.num_parallel)
-    asked = {pool.submit(_ask, chat, request): key for key, request in waiting.items()}
+    asked = {pool.submit(ask, chat, request): key for key, request in waiting.items()}
     pending: set[Future[Answered]] = set(asked)
     try:
         while pending:
             done, pending = wait(pending, timeout=_TICK_S, return_when="FIRST_COMPLETED")
             for future in [one for one in done if one.exception() is None]:
-                log.take(asked[future], future.result())
+                log.answers.take(asked[future], future.result())
             for future in done:  # raises where one failed, once the others are written down
                 future.result()
             log.show()
+            log.run.checkpoint()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         for future in pending:  # those that were under way: they were paid for
             if not future.cancelled() and future.exception() is None:
-                log.take(asked[future], future.result())
+                log.answers.take(asked[future], future.result())
 
 
-def _ask(chat: Chat, request: Request) -> Answered:
+def ask(chat: Chat, request: Request) -> Answered:
+    """One answer, as `ask_all` gives it; kept nowhere."""
     started = time.perf_counter()
     try:
         reply = chat.complete(
@@ -141,10 +157,6 @@ def _taken(reply: Reply | RequestRefusedError, seconds: float) -> Answered:
 
 def _answered(reply: Reply, seconds: float) -> Answered:
     return Answered(reply.text, reply.calls, reply.input_tokens, reply.output_tokens, seconds)
-
-
-def _key(request: Request) -> str:
-    return content_id("request", json.dumps(asdict(request), sort_keys=True, default=str))
 
 
 def _read(kept: Path) -> dict[str, Answered]:
