@@ -8,16 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from finetune_core.providers.database import ResultTable
 from finetune_core.records import Chat, Comparison, Judgement, Message, SqlQuestion, ToolCall
-
-
-@dataclass(frozen=True, slots=True)
-class ResultTable:
-    """Rows that an answer brings along, such as those its SQL gave. `is_cut` tells that there were more rows."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

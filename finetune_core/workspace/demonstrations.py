@@ -7,11 +7,13 @@ from typing import Any
 
 from finetune_core.corpus.interchange import demonstrations as files
 from finetune_core.errors import PairError, StaleEditError
-from finetune_core.records import SplitName
+from finetune_core.records import SplitName, SqlQuestion
 from finetune_core.storage import database, reviews
 from finetune_core.storage import demonstrations as rows
 from finetune_core.storage.demonstrations import KINDS, Demonstration, DemonstrationFilter, NewDemonstration
 from finetune_core.storage.pairs import PairSource, PairState
+from finetune_core.workspace import databases, reviewing
+from finetune_core.workspace.reviewing import Progress, UndoneStep
 
 __all__ = ["KINDS", "Demonstration", "DemonstrationFilter", "PairState"]
 
@@ -32,26 +34,6 @@ class DemonstrationImport:
         return f"Imported {self.num_new:,} examples ({self.file_format}){known}."
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the review of a kind is; `per_hour` is measured, None until three decisions were made in a row."""
-
-    counts: dict[PairState, int]
-    per_hour: float | None
-    can_undo: bool
-
-
-@dataclass(frozen=True)
-class UndoneStep:
-    """What an undo brought back: the first of its examples as they are again (at most 500), the number of all, and of those
-    that were left alone because they were changed in another way since.
-    """
-
-    examples: tuple[Demonstration, ...]
-    num_back: int
-    num_changed_since: int
-
-
 def counts(project_id: str) -> dict[str, dict[PairState, int]]:
     """For each kind that the project has, how many are in each state; {} where there are none."""
     found: dict[str, dict[PairState, int]] = {}
@@ -63,14 +45,10 @@ def counts(project_id: str) -> dict[str, dict[PairState, int]]:
 
 def progress(project_id: str, kind: str) -> Progress:
     """How far the review of a kind is."""
-    mine = reviews.demonstrations(kind)
     with database.reading() as connection:
         found = rows.counts(connection, project_id)
-        return Progress(
-            {state: found.get((kind, state), 0) for state in PairState},
-            reviews.decisions_per_hour(connection, mine, project_id),
-            reviews.can_undo(connection, mine, project_id),
-        )
+        in_state = {state: found.get((kind, state), 0) for state in PairState}
+        return reviewing.progress(connection, reviews.demonstrations(kind), project_id, in_state)
 
 
 def upcoming(project_id: str, chosen: DemonstrationFilter, after_seq: int = 0, num: int = 1) -> list[Demonstration]:
@@ -123,7 +101,7 @@ def change(
         return _existing(rows.get(connection, project_id, seen.kind, seen.id), seen.id)
 
 
-def undo(project_id: str, kind: str) -> UndoneStep | None:
+def undo(project_id: str, kind: str) -> UndoneStep[Demonstration] | None:
     """Take back the last decision, edit or bulk action on examples of a kind; None where there is nothing to undo.
 
     Raises StaleEditError if every example of that step was changed in another way since.
@@ -133,11 +111,7 @@ def undo(project_id: str, kind: str) -> UndoneStep | None:
         if done is None:
             return None
         back = rows.by_seq(connection, done.seqs[: database.BATCH])
-    if not done.seqs:
-        raise StaleEditError(
-            "The last step was not undone: its example was changed since, in another tab.",
-            hint="Look the example up in the table and set it as it should be.",
-        )
+    reviewing.require_undone(done)
     return UndoneStep(tuple(back), len(done.seqs), done.num_changed_since)
 
 
@@ -171,11 +145,15 @@ def add(project_id: str, kind: str, fields: Mapping[str, Any]) -> Demonstration:
 def import_file(project_id: str, kind: str, path: Path, split: str = "") -> DemonstrationImport:
     """Add a file's examples as accepted ones, whole or not at all; `split` puts all of them into one part.
 
-    Raises DatasetError for anything wrong with the file, PairError for an unknown split.
+    `path` may be a `.zip` or, for SQL, a folder in Spider's form, whose databases are kept with the project. Raises
+    DatasetError for anything wrong with the file, PairError for an unknown split, ProviderError for a broken database.
     """
     if split and split not in {name.value for name in SplitName}:
         raise PairError(f"{split!r} is not a split.", hint="Choose train, validation or test.")
-    file_format, brought = files.read(path, kind)
+    with databases.unpacked(path) as place:
+        file_format, brought = files.read(place, kind)
+        if kind == SqlQuestion.__name__:
+            brought = databases.with_databases(project_id, brought)
     new = [NewDemonstration(one.example, PairSource.IMPORTED, split or one.split) for one in brought]
     with database.writing() as connection:
         num_new = rows.add(connection, project_id, new)

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune_core.corpus.interchange import chats, judgements, preferences
+from finetune_core.corpus.interchange import bfcl, chats, judgements, preferences, sql_questions, tool_calls
 from finetune_core.corpus.interchange.row_formats import Brought, RowFormat, checked, read_rows
-from finetune_core.records import Chat, Comparison, Judgement
+from finetune_core.records import Chat, Comparison, Judgement, SqlQuestion, ToolCall
 
 Written = Iterable[tuple[Any, str]]
 """Records, each with its split ("" for none)."""
@@ -76,8 +76,25 @@ FILES: dict[str, KindFiles] = {
             "alpaca": WrittenFormat("Alpaca", ".json", _listed(chats.write_alpaca)),
         },
     ),
+    ToolCall.__name__: KindFiles(
+        (tool_calls.OWN, bfcl.FORMAT, tool_calls.OPENAI, tool_calls.SLOTS),
+        tool_calls.OWN,
+        {
+            "openai": WrittenFormat("OpenAI chat JSONL with tools", ".jsonl", _lines(tool_calls.write_openai)),
+            "jsonl": _JSONL,
+        },
+    ),
     Judgement.__name__: KindFiles(judgements.FORMATS, judgements.FORMATS[-1], {"jsonl": _JSONL, "csv": _CSV}),
     Comparison.__name__: KindFiles(preferences.FORMATS, preferences.FORMATS[0], {"jsonl": _JSONL, "csv": _CSV}),
+    SqlQuestion.__name__: KindFiles(
+        sql_questions.FORMATS,
+        sql_questions.OWN,
+        {
+            "jsonl": _JSONL,
+            "csv": _CSV,
+            "context": WrittenFormat("sql-create-context JSON", ".json", _listed(sql_questions.write_context)),
+        },
+    ),
 }
 """By the name of the record's class."""
 
@@ -86,6 +103,8 @@ def read(path: Path, kind: str) -> tuple[str, list[Brought]]:
     """The title of the file's format, and its records. Raises DatasetError for anything wrong with it; ValueError for an
     unknown kind.
     """
+    if kind == SqlQuestion.__name__ and path.is_dir():
+        return sql_questions.read_spider(path)
     return read_rows(path, _files(kind).formats)
 
 

@@ -13,10 +13,13 @@ _SPLITS = {"eval": "test", "evaluation": "test"}
 
 
 def text_of(row: Mapping[str, Any], names: Sequence[str], where: str, *, needed: bool = False) -> str:
-    """The text under the first of `names` that the row has, "" for none. Raises DatasetError for another type, and for
-    nothing but spaces where it is `needed`.
+    """The text under the first of `names` that the row has, "" for none; numbers and truth values count as their texts.
+
+    Raises DatasetError for another type, and for nothing but spaces where it is `needed`.
     """
     value = next((row[name] for name in names if row.get(name) is not None), "")
+    if isinstance(value, bool | int | float):
+        value = str(value)
     if not isinstance(value, str):
         raise DatasetError(f"{where}: {names[0]} is {_shown(value)}, not a text.", hint='Put it in "quotes".')
     if needed and not value.strip():

@@ -29,11 +29,15 @@ def _read_rows(rows: Rows) -> Iterator[Brought]:
 
 
 def _read_feedbackqa(rows: Rows) -> Iterator[Brought]:
+    """Ratings of several people, whose mean is the score. Where there are no rows to train on, those for validation are."""
+    splits = {where: split_of(row, where) for where, row in rows}
+    if "train" not in splits.values():
+        splits = {where: "train" if name == "validation" else name for where, name in splits.items()}
     for where, row in rows:
         ratings = tuple(_rating(one, where) for one in list_of(row, "rating" if "rating" in row else "ratings", where))
         if not ratings:
             raise DatasetError(f"{where} has no ratings.", hint="Remove the row.")
-        yield Brought(_made(_flat(row), fmean(ratings), ratings, where, (0.0, 3.0)), split_of(row, where), where)
+        yield Brought(_made(_flat(row), fmean(ratings), ratings, where, (0.0, 3.0)), splits[where], where)
 
 
 FORMATS = (

@@ -1,5 +1,6 @@
 """Chat messages and tools as OpenAI's interface has them, checked, with the older `function_call` form made the same."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -109,15 +110,22 @@ def read_tools(given: Any, where: str) -> list[Tool]:
 
 def check_schema(schema: Any, where: str) -> None:
     """Raise DatasetError where `schema` is no JSON Schema of an object, draft 2020-12."""
-    try:
-        Draft202012Validator.check_schema(schema)
-    except (SchemaError, RecursionError) as error:
-        said = error.message if isinstance(error, SchemaError) else "it is nested too deeply"
-        raise DatasetError(
-            f"{where}: the parameters are no JSON Schema: {said[:200]}.", hint="Correct the schema."
-        ) from error
+    if problem := _schema_problem(json.dumps(schema, default=str)):
+        raise DatasetError(f"{where}: the parameters are no JSON Schema: {problem}.", hint="Correct the schema.")
     if not isinstance(schema, Mapping) or schema.get("type", "object") != "object":
         raise DatasetError(f"{where}: the parameters are no object.", hint='The schema has "type": "object".')
+
+
+@functools.lru_cache(maxsize=2048)
+def _schema_problem(text: str) -> str:
+    """What is wrong with a schema, "" for nothing; a file's rows share a few schemas, and each look takes milliseconds."""
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError as error:
+        return error.message[:200]
+    except RecursionError:
+        return "it is nested too deeply"
+    return ""
 
 
 def calls_of(message: Message, where: str) -> list[dict[str, Any]]:
@@ -173,6 +181,8 @@ def _as_call(call: _Call, fallback: str) -> dict[str, Any]:
 def _first_problem(error: ValidationError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "the messages are nested too deeply."
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
+    first = max(
+        error.errors(), key=lambda one: len(one["loc"])
+    )  # of the forms a content may have, the one that is meant
+    place = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("list[", "str")))
     return f"{place} is {str(first['input'])[:60]!r}: {first['msg'][:1].lower()}{first['msg'][1:]}."

@@ -25,12 +25,14 @@ def _read_pandalm(rows: Rows) -> Iterator[Brought]:
     for where, row in rows:
         given = row.get("id", row.get("idx"))
         votes = row.get("votes") or [row[name] for name in ("annotator1", "annotator2", "annotator3") if name in row]
-        instruction = text_of(row, ("instruction",), where, needed=True)
+        instruction = text_of(row, ("instruction",), where).strip() or text_of(row, ("input",), where, needed=True)
         yield _brought(
             row,
             {
                 "id": given,
-                "query": "\n\n".join(part for part in (instruction, text_of(row, ("input",), where)) if part),
+                "query": "\n\n".join(
+                    dict.fromkeys(part for part in (instruction, text_of(row, ("input",), where)) if part)
+                ),
                 "first": row.get("response_a", row.get("response1")),
                 "second": row.get("response_b", row.get("response2")),
                 "votes": votes,

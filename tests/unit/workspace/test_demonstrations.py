@@ -1,6 +1,10 @@
 """Demonstrations: from files and by hand, through review with undo, to a frozen version."""
 
 import json
+import shutil
+import sqlite3
+import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,7 @@ import pytest
 from finetune_core.errors import DatasetError, PairError, StaleEditError
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
+from finetune_core.providers.database import Database
 from finetune_core.records import Chat, Comparison, Judgement, SplitName
 from finetune_core.storage import datasets as stored
 from finetune_core.workspace import datasets, demonstrations, jobs, projects
@@ -153,3 +158,43 @@ def test_what_is_exported_comes_back_the_same(project_id: str, tmp_path: Path, k
     told = [demonstrations.page(each, chosen, 0)[0] for each in (project_id, other)]
     assert len(told[1]) == 1
     assert told[0][0].example == told[1][0].example
+
+
+def test_a_folder_in_spiders_form_keeps_its_databases_with_the_project(project_id: str, tmp_path: Path) -> None:
+    folder = tmp_path / "spider"
+    (folder / "database" / "zoo").mkdir(parents=True)
+    with closing(sqlite3.connect(folder / "database" / "zoo" / "zoo.sqlite")) as connection:
+        connection.execute("CREATE TABLE bear (name TEXT PRIMARY KEY, age INTEGER)")
+        connection.execute("INSERT INTO bear VALUES ('Baloo', 9)")
+        connection.commit()
+    rows = [
+        {
+            "id": "1",
+            "db_id": "zoo",
+            "question": "How old is Baloo?",
+            "gold_sql": ["SELECT age FROM bear"],
+            "fold": "eval",
+        }
+    ]
+    (folder / "questions.jsonl").write_text(json.dumps(rows[0]), encoding="utf-8")
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
+    assert demonstrations.import_file(project_id, "SqlQuestion", packed).splits == {"test": 1}
+    shutil.rmtree(folder)
+    packed.unlink()
+    (found,), _ = demonstrations.page(project_id, DemonstrationFilter("SqlQuestion"), 0)
+    assert found.example.schema == "CREATE TABLE bear (name TEXT, age INTEGER, PRIMARY KEY (name));"
+    assert Database(found.example.database).query(found.example.sql).rows == ((9,),)
+
+
+def test_a_zip_that_is_none_or_unpacks_to_too_much_is_refused(
+    project_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bad.zip"
+    path.write_bytes(b"no zip")
+    with pytest.raises(DatasetError, match=r"bad.zip cannot be unpacked"):
+        demonstrations.import_file(project_id, "SqlQuestion", path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("dev.json", "[]" * 100)
+    monkeypatch.setattr("finetune_core.workspace.databases.MAX_UNPACKED_BYTES", 100)
+    with pytest.raises(DatasetError, match="holds 1 files of 200 bytes; at most"):
+        demonstrations.import_file(project_id, "SqlQuestion", path)
