@@ -1,52 +1,63 @@
-"""Everything on one dataset version at once: compare all its runs, and train what was not tried there."""
+"""Everything on one dataset version at once, with one press: what was not tried there is trained, then all is compared."""
 
 import streamlit as st
 
 from components.errors import kept_errors, show_kept_error
 from components.text import duration_text, plain, t, tn
-from finetune_core.errors import FinetuneError
-from finetune_core.recipes import Recipe
-from finetune_core.workspace import comparisons, contenders, runs
+from finetune_core.workspace import contenders
+from finetune_core.workspace.contenders import Contenders, Foreseen
 
 
 def compare_all(project_id: str, dataset_id: str, *, key: str) -> None:
-    """Two steps, each with its button; draws nothing for a version that nothing learned from."""
+    """The button with what it would do and take; draws nothing for a version that nothing can learn from."""
     found = contenders.contenders(project_id, dataset_id)
-    if not found.model_ids:
+    if not (found.model_ids or found.run_ids or found.missing):
         return
     show_kept_error(key)
+    foreseen = contenders.foresee(project_id, dataset_id)
     st.button(
-        tn("Compare the {num} run on this version", "Compare all {num} runs on this version", len(found.model_ids)),
-        icon=":material/leaderboard:", key=f"{key}_start",
-        on_click=_compare, args=(project_id, dataset_id, found.model_ids, key),
+        t("Train what is missing and compare all") if found.missing else t("Compare all on this version"),
+        icon=":material/leaderboard:", key=f"{key}_start", on_click=_start, args=(project_id, dataset_id, key),
     )  # fmt: skip
-    if not found.missing:
-        return
-    st.caption(t("Not tried on this version yet:"))
-    for recipe in found.missing:
-        st.caption(f"- {plain(t(recipe.title))} · {_time(project_id, dataset_id, recipe)}")
-    st.button(
-        tn("Train it with default settings", "Train these {num} with default settings", len(found.missing)),
-        icon=":material/model_training:", key=f"{key}_train", on_click=_train, args=(project_id, dataset_id, key),
-    )  # fmt: skip
-    st.caption(t("They run one after another and show on Runs; compare all once they are done."))
+    st.caption(" ".join(_summary(found, foreseen)))
+    for one in foreseen:
+        st.caption(f"- {plain(t(one.recipe.title))} · {_time(one)}")
 
 
-def _time(project_id: str, dataset_id: str, recipe: Recipe) -> str:
-    try:
-        estimate = runs.estimate(project_id, dataset_id, recipe.name, {})
-    except FinetuneError as error:
-        return plain(error.message)
-    if estimate is None or estimate.seconds is None:
-        return t("time unknown")
-    return t("about {time}", time=duration_text(estimate.seconds))
+def _summary(found: Contenders, foreseen: tuple[Foreseen, ...]) -> list[str]:
+    said = []
+    if found.model_ids:
+        said.append(tn("{num} model is there already.", "{num} models are there already.", len(found.model_ids)))
+    if found.run_ids:
+        said.append(
+            tn("{num} run under way is waited for.", "{num} runs under way are waited for.", len(found.run_ids))
+        )
+    if foreseen:
+        known = sum(one.seconds or 0.0 for one in foreseen)
+        said.append(
+            t("Trained first, with default settings, in about {time}:", time=duration_text(known))
+            if all(one.seconds is not None for one in foreseen)
+            else t(
+                "Trained first, with default settings, in {time} and what nobody can foresee:",
+                time=duration_text(known),
+            )
+            if known
+            else t("Trained first, with default settings, in a time nobody can foresee:")
+        )
+    else:
+        said.append(t("Everything that finds passages is also tried with the reranker, if there is one."))
+    return said
 
 
-def _compare(project_id: str, dataset_id: str, model_ids: tuple[str, ...], key: str) -> None:
+def _time(one: Foreseen) -> str:
+    if one.problem:
+        return plain(one.problem)
+    return t("time unknown") if one.seconds is None else t("about {time}", time=duration_text(one.seconds))
+
+
+def _start(project_id: str, dataset_id: str, key: str) -> None:
     with kept_errors(key):
-        st.query_params["comparison"] = comparisons.launch(project_id, dataset_id, model_ids).comparison_id
-
-
-def _train(project_id: str, dataset_id: str, key: str) -> None:
-    with kept_errors(key):
-        contenders.train_missing(project_id, dataset_id)
+        launched = contenders.compare_all(project_id, dataset_id)
+        st.query_params.pop("comparison", None)  # the newest is shown, which this one will be
+        if launched.is_finished:
+            st.query_params["comparison"] = launched.comparison_id

@@ -18,6 +18,8 @@ def compare_launch(project_id: str, *, key: str) -> None:
     show_kept_error(key)
     known = {model.id: model for model in models.listing(project_id)}
     versions = {version.id: version.name for version in datasets.listing(project_id)}
+    if not known and versions:
+        _first(project_id, versions, key=key)
     if not known or not versions:
         empty_state(
             t("Nothing to compare yet"),
@@ -50,6 +52,15 @@ def compare_launch(project_id: str, *, key: str) -> None:
                 if not live
                 else plain(live[0].message)
             )
+        compare_all(project_id, dataset, key=f"{key}_all")
+
+
+def _first(project_id: str, versions: dict[str, str], *, key: str) -> None:
+    """Before any run: one press trains and compares everything on a version."""
+    with st.container(border=True, key=f"{key}_first"):
+        dataset = st.selectbox(
+            t("On"), list(versions), format_func=lambda id_: versions.get(id_, id_), key=f"{key}_first_dataset"
+        )
         compare_all(project_id, dataset, key=f"{key}_all")
 
 

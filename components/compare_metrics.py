@@ -19,6 +19,8 @@ def compare_metrics(view: ComparisonView, system: str, *, key: str) -> None:
         for column, name in zip(st.columns(len(shown)), shown, strict=True):
             with column:
                 _card(view, system, base, name)
+    for line in against(view, system, is_paid=True):
+        st.caption(line)
     with st.expander(t("All metrics"), key=f"{key}_all", on_change="rerun") as everything:
         if everything.open:
             _all(view, system)
@@ -39,21 +41,10 @@ def _all(view: ComparisonView, system: str) -> None:
             name: f"{each['facts']['latency_ms']:.1f}"
             for name, each in (("before", base), ("after", view.system(system)))
         }
-        if base["facts"].get("is_encoding_timed"):
-            st.caption(
-                t(
-                    "A query took {before} ms with the base and {after} ms with the tuned model, encoding included.",
-                    **times,
-                )
-            )
-        else:
-            st.caption(
-                t(
-                    "Searching took {before} ms a question with the base and {after} ms with the tuned model, encoding apart.",
-                    **times,
-                )
-            )
-    for line in [*_against_floors(view, system), *_notes(view, system)]:
+        st.caption(
+            t("A query took {before} ms with the base and {after} ms with the tuned model, encoding included.", **times)
+        )
+    for line in [*against(view, system, is_paid=False), *_notes(view, system)]:
         st.caption(line)
 
 
@@ -125,11 +116,11 @@ def _bounds(interval: dict[str, Any]) -> str:
     return "–" if interval["low"] is None else f"{signed(interval['low'])}\u00a0…\u00a0{signed(interval['high'])}"
 
 
-def _against_floors(view: ComparisonView, system: str) -> list[str]:
-    """How far the tuned model lies above each thing that needs no tuning: a stock reranker, BM25."""
+def against(view: ComparisonView, system: str, *, is_paid: bool) -> list[str]:
+    """How far the tuned model lies above what needs no tuning: the stock rerankers that a service is paid for, or the rest."""
     lines, intervals = [], view.difference(system).get("floors", {})
     for floor in view.floors(system):
-        interval = intervals.get(floor["key"])
+        interval = intervals.get(floor["key"]) if ("num_searches" in floor["facts"]) is is_paid else None
         if interval and interval["low"] is not None:
             lines.append(
                 t(

@@ -7,9 +7,8 @@ from typing import Any
 import streamlit as st
 
 from components.charts import series_colours, show_chart
-from components.compare_metrics import judged, pill
-from components.text import plain, size_text, t
-from finetune_core.workspace.comparisons import ComparisonView
+from components.text import plain, t
+from finetune_core.workspace.comparisons import ComparisonView, signed
 
 _PLOT_PX, _LEGEND_ROW_PX = 260, 22
 
@@ -24,9 +23,9 @@ def compare_worth(view: ComparisonView, *, key: str) -> None:
         st.markdown(f"**{plain(t(found['sentence']))}**")
         st.caption(
             t(
-                "Cheapest means: untuned before tuned, then less time per question in steps of 10 ms, then smaller files. "
-                "Of several runs of a recipe, the one that did best on validation is considered. Good enough means: not shown "
-                "to be {margin} or more behind the best.",
+                "Nothing changes without evidence: what costs more has to be shown better, what costs less to be under {margin} "
+                "behind. Untuned costs less than tuned, then time counts in steps of 10 ms, then size in steps of 10 MB. Of "
+                "several runs of a recipe, the one that did best on validation is considered.",
                 margin=found["margin"],
             )
         )
@@ -40,22 +39,27 @@ def compare_worth(view: ComparisonView, *, key: str) -> None:
             alt=t("{metric} of each system, with its interval, against its time per question.", metric=metric),
         )  # fmt: skip
     with right:
-        st.caption(t("{metric} against the size of the files that tuning made.", metric=plain(metric)))
+        st.caption(
+            t(
+                "{metric} against the size of all models to deploy: base, adapter and reranker; no index.",
+                metric=plain(metric),
+            )
+        )
         show_chart(
             _scatter(view, metric, _size_mb, t("MB")), key=f"{key}_size", height=height,
-            alt=t("{metric} of each system, with its interval, against the size of its tuned files.", metric=metric),
+            alt=t("{metric} of each system, with its interval, against the size of its models.", metric=metric),
         )  # fmt: skip
     st.table(_steps(view), border="horizontal", hide_index=True)
 
 
 def _time_caption(view: ComparisonView) -> str:
     metric = plain(view.result["titles"][view.result["headline"]])
-    if any(system["facts"].get("is_encoding_timed") for system in view.result["systems"]):
-        return t("{metric} against time per question. Filled: the choice.", metric=metric)
-    return t(
-        "{metric} against time per question, encoding the question apart. Filled: the choice.",
-        metric=metric,
-    )
+    if view.result["searched"] == "passages":
+        return t(
+            "{metric} against what a question takes: encoding it alone, search, reranking. Filled: the choice.",
+            metric=metric,
+        )
+    return t("{metric} against time per question. Filled: the choice.", metric=metric)
 
 
 def _latency_ms(system: dict[str, Any]) -> float | None:
@@ -64,7 +68,7 @@ def _latency_ms(system: dict[str, Any]) -> float | None:
 
 
 def _size_mb(system: dict[str, Any]) -> float | None:
-    return float(system["size_bytes"]) / 1e6
+    return float(system["deployed_bytes"]) / 1e6
 
 
 def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
@@ -95,28 +99,26 @@ def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
     return figure
 
 
-def _signed_ms(value: float) -> str:
+def _signed(value: float) -> str:
     return f"{round(value, 1) + 0.0:+,.1f}".replace("-", "−")  # adding zero turns -0.0 into 0.0
 
 
 def _steps(view: ComparisonView) -> list[dict[str, str]]:
-    headline = view.result["headline"]
     rows = []
     for system in view.tuned:
-        base = view.system(view.difference(system["key"])["against"])
-        interval = view.difference(system["key"])["metrics"][headline]
-        bounds = "–" if interval["low"] is None else f"{interval['low']:+.3f} … {interval['high']:+.3f}"
-        before, after = _latency_ms(base), _latency_ms(system)
+        step = view.difference(system["key"])["step"]
+        before, gain = view.system(step["over"]), step["gain"]
+        known = gain["low"] is not None
+        times = _latency_ms(before), _latency_ms(system)
+        added = None if None in times else float(times[1] or 0.0) - float(times[0] or 0.0)
         rows.append(
             {
                 t("Step"): plain(system["name"]),
-                t("Over"): plain(base["name"]),
-                t("Gain"): pill(judged(view, system["key"], headline)),
-                t("95 % interval"): bounds.replace("-", "−"),
-                t("Added time"): "–"
-                if before is None or after is None
-                else t("{ms} ms", ms=_signed_ms(after - before)),
-                t("Files"): size_text(system["size_bytes"]),
+                t("Over"): plain(before["name"]),
+                t("Gain"): signed(gain["difference"]) if gain["difference"] is not None else "–",
+                t("95 % interval"): f"{signed(gain['low'])} … {signed(gain['high'])}" if known else "–",
+                t("Added time"): "–" if added is None else t("{ms} ms", ms=_signed(added)),
+                t("Added size"): t("{mb} MB", mb=_signed((_size_mb(system) or 0.0) - (_size_mb(before) or 0.0))),
             }
         )
     return rows

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from components.errors import kept_errors, show_error, show_kept_error
-from components.text import duration_text, plain, t
+from components.text import duration_text, plain, t, tn
 from finetune_core.workspace import jobs
 
 _EVERY_S = 1.0
@@ -97,6 +97,12 @@ def _words(job: jobs.JobView) -> _Words:
             if job.state is jobs.JobState.CANCELLED
             else t("Goes on from the last checkpoint."),
         )
+    if job.kind == "compare" and job.params.get("run_ids"):
+        return _Words(
+            t("Ends soon; what was scored is kept, and it can be resumed."),
+            t("Ends at once, and so do the trainings that were queued for it and are not done."),
+            t("Queues again what was cancelled with it, and goes on; nothing is trained or scored twice."),
+        )
     if job.kind == "generate":
         return _Words(
             t("Waits for the replies on their way, then ends; every question written is kept."),
@@ -142,11 +148,21 @@ def _state_name(job: jobs.JobView) -> str:
     }[job.state]
 
 
+def _waiting(job: jobs.JobView) -> str:
+    """What a job that never began waits for: its turn, or trainings, of which the one at work is named."""
+    before = jobs.waited_for(job.id)
+    if not before:
+        return t("Waiting for its turn")
+    at_work = next((one for one in before if one.state is jobs.JobState.RUNNING), before[0])
+    said = tn("Waiting for {num} training", "Waiting for {num} trainings", len(before))
+    return f"{said}: {plain(at_work.title)} {at_work.progress:.0%}"
+
+
 def _times(job: jobs.JobView) -> str:
     # The badge says already that a job is done.
     parts = [plain(t(job.message))] if job.message and job.state is not jobs.JobState.DONE else []
     if job.started_at is None:
-        parts = parts or [t("Waiting for its turn")]
+        parts = parts or [_waiting(job)]
     elif job.is_live:
         elapsed = time.time() - job.started_at
         parts.append(t("{time} so far", time=duration_text(elapsed)))

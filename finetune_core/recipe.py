@@ -195,6 +195,8 @@ class Recipe:
     - `save(model, path)`, `load(path, run) -> model`; `exports`: name to a function (artefact folder, target folder).
     - `extras`: packages it needs beyond the core, as pip names.
     - `estimate(outline, config, machine) -> Estimate`: what a run would take; reads no weights. None where nobody can tell.
+    - `on_top(system, config, model, validation, run) -> system`: the model put behind another recipe's system, as a reranker
+      is behind whatever finds passages; what has to be fitted to that system is, on the validation part. None for most.
     - `notice`: what a person has to know before a run is started, "" for nothing; `alternative`: the recipe to take instead.
     """
 
@@ -215,6 +217,7 @@ class Recipe:
     exports: Mapping[str, Callable[[Path, Path], None]]
     extras: Sequence[str] = ()
     estimate: Callable[[Outline, Any, Machine], Estimate] | None = None
+    on_top: Callable[[System, Any, Any, Part[Any], Run], System] | None = None
     notice: str = ""
     alternative: str = ""
 

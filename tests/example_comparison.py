@@ -139,12 +139,21 @@ def add_dataset(project_id: str, whole: Split[QueryPassages] | None = None, name
     return identity
 
 
-def add_model(project_id: str, dataset_id: str, name: str, weights: tuple[float, ...], run_id: str) -> str:
+def add_model(
+    project_id: str,
+    dataset_id: str,
+    name: str,
+    weights: tuple[float, ...],
+    run_id: str,
+    *,
+    recipe: str = "words",
+    config: dict | None = None,
+) -> str:
     """A tuned model as a run would have left it; returns its id."""
-    manifest = {"recipe": "words", "config": {}}
+    manifest = {"recipe": recipe, "config": config or {}}
     with artefacts.publish(models.folder(project_id, f"m-{run_id}"), manifest) as folder:
         (folder / "weights.json").write_text(json.dumps(weights))
-    row = ModelRow(f"m-{run_id}", project_id, run_id, "words", dataset_id, name, manifest, 1)
+    row = ModelRow(f"m-{run_id}", project_id, run_id, recipe, dataset_id, name, manifest, 1)
     with database.writing() as connection:
         models.add(connection, row)
     return row.id

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from finetune_core.commands.output import Json, Project, emit, project_id, wait_and_tell
-from finetune_core.workspace import comparisons
+from finetune_core.commands.output import Json, Project, emit, fail, note, project_id, wait_and_tell
+from finetune_core.workspace import comparisons, contenders
 from finetune_core.workspace.comparisons import ComparisonView
 
 
@@ -17,19 +17,35 @@ def register(app: typer.Typer) -> None:
         project: Project,
         dataset: Annotated[str, typer.Option("--dataset", help="Name or id of the dataset version.")],
         runs: Annotated[
-            list[str],
+            list[str] | None,
             typer.Option("--runs", help="Runs to compare with their base; with commas between, or given again."),
-        ],
+        ] = None,
+        every: Annotated[
+            bool, typer.Option("--all", help="Train what nobody tried on the version, then compare all there.")
+        ] = False,
         as_json: Json = False,
     ) -> None:
         """Score the untuned model, each tuned one and trivial baselines on the test questions; say what the change is worth."""
         identity = project_id(project)
-        named = [name.strip() for given in runs for name in given.split(",") if name.strip()]
-        launched = comparisons.launch(identity, dataset, named)
+        named = [name.strip() for given in runs or [] for name in given.split(",") if name.strip()]
+        if every == bool(named):
+            fail("Either --runs or --all is needed, and not both.", "Name runs, or give --all.")
+        if every:
+            _tell_estimate(identity, dataset)
+            launched = contenders.compare_all(identity, dataset)
+        else:
+            launched = comparisons.launch(identity, dataset, named)
         if not launched.is_finished:
             wait_and_tell(launched.job_id)
-        view = comparisons.get(identity, launched.comparison_id)
+        view = comparisons.get(identity, contenders.result(identity, launched))
         emit(summary_of(view), as_json, text_of(view))
+
+
+def _tell_estimate(project: str, dataset: str) -> None:
+    """Say on standard error what will be trained, and how long each takes where that is known."""
+    for one in contenders.foresee(project, dataset):
+        time = one.problem or ("time unknown" if one.seconds is None else f"about {one.seconds:,.0f} s")
+        note(f"Training {one.recipe.title} with default settings: {time}")
 
 
 def summary_of(view: ComparisonView) -> dict[str, Any]:
@@ -46,8 +62,8 @@ def summary_of(view: ComparisonView) -> dict[str, Any]:
         "floors": {
             system["name"]: {"metrics": _values(system)} for system in result["systems"] if system["role"] == "floor"
         },
-        "runs": {system["run_id"]: _run(view, system) for system in view.tuned},
-        "candidate": chosen["run_id"],
+        "runs": {system["run_id"] or system["key"]: _run(view, system) for system in view.tuned},
+        "candidate": chosen["run_id"] or chosen["key"],
         "verdict": result["verdict"]["sentence"],
         "outcome": result["verdict"]["outcome"],
         "frontier": result["frontier"],

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune_core.evaluation.deployment import deployed_bytes, encoding_ms
 from finetune_core.metrics import ranking
 from finetune_core.providers.embedder import BATCH_SIZE
 from finetune_core.recipe import Columns, Metric, Report, Run
@@ -49,7 +50,7 @@ _WORD = re.compile(r"\w+")
 class Ranking:
     """The passages found for each question, best first, with their scores; lists may be shorter than asked.
 
-    `seconds` is the time of the search alone, after texts were encoded or indexed.
+    `seconds` is the time of the search (and of a reranker), after texts were encoded or indexed.
     """
 
     ids: tuple[tuple[str, ...], ...]
@@ -167,10 +168,16 @@ def evaluate_retrieval(retriever: Retriever, part: Part[QueryPassages], run: Run
     Columns: the names of `RETRIEVAL_METRICS`; NaN where a question names no relevant passage. Details per question:
     `ids` and `scores` of the first 10, and `rank` of the first right passage among the first `k`, null if it is not
     there. Facts: `num_searched`, `num_missing` (relevant passages that are not in the corpus, so nobody could find
-    them), `seconds` (with encoding), `search_seconds`, `latency_ms` (search alone, per question).
+    them), `seconds` (with encoding), `search_seconds`, `latency_ms` (what one question takes: encoding it alone, past the
+    cache, which `encoding_ms` says, and its share of the search), `deployed_bytes` (see `deployment`) where known.
     """
     started = time.perf_counter()
-    found = retriever.rank([example.query for example in part.examples], part.corpus, k, run)
+    queries = [example.query for example in part.examples]
+    found = retriever.rank(queries, part.corpus, k, run)
+    spent_s = time.perf_counter() - started
+    first = getattr(retriever, "retriever", retriever)  # what finds the passages that a reranker reads
+    encoding = encoding_ms(getattr(first, "embedder", None), queries, run.checkpoint)
+    size_bytes = deployed_bytes(retriever)
     relevant = [example.relevant for example in part.examples]
     gains_QK = ranking.gains_of(found.ids, relevant, k)
     return Report(
@@ -182,9 +189,11 @@ def evaluate_retrieval(retriever: Retriever, part: Part[QueryPassages], run: Run
         facts={
             "num_searched": len(part.corpus),
             "num_missing": sum(passage not in part.corpus.positions for grades in relevant for passage in grades),
-            "seconds": time.perf_counter() - started,
+            "seconds": spent_s,
             "search_seconds": found.seconds,
-            "latency_ms": 1000 * found.seconds / max(1, len(part)),
+            "encoding_ms": encoding,
+            "latency_ms": encoding + 1000 * found.seconds / max(1, len(part)),
+            **({} if size_bytes is None else {"deployed_bytes": size_bytes}),
         },
     )
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune_core.evaluation.deployment import deployed_bytes
 from finetune_core.evaluation.retrieval import Encoder
 from finetune_core.metrics import classification
 from finetune_core.recipe import Columns, Metric, Report, Run
@@ -214,7 +215,7 @@ def evaluate_routing(router: Router, part: Part[Labelled], run: Run) -> Report:
     be chosen, `decision` (a choice's id, "" for out of scope, null if not routed), and `rank`: 1 where the decision is
     right, else the rank of the right choice behind it, null if it has none. Facts: `num_searched` (choices),
     `num_out_of_scope` (queries labelled so), `threshold`, `seconds` (with encoding), `latency_ms` (one query at a time,
-    encoding included, as `is_encoding_timed` says), and what the router adds, such as `cost_usd_per_query`.
+    encoding included), `deployed_bytes`, and what the router adds, such as `cost_usd_per_query`.
     """
     labels = [example.label for example in part.examples]
     routes = router.route([example.query for example in part.examples], part.corpus, run)
@@ -224,7 +225,7 @@ def evaluate_routing(router: Router, part: Part[Labelled], run: Run) -> Report:
         "threshold": routes.threshold if np.isfinite(routes.threshold) else None,
         "seconds": routes.seconds,
         "latency_ms": _latency_ms(router, part, run),
-        "is_encoding_timed": True,
+        "deployed_bytes": deployed_bytes(router),
     }
     return Report(
         system=router.name,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from finetune_core.evaluation.frontier import MARGIN, Point, candidates, recommend
-from finetune_core.evaluation.verdict import Contrast, caveats_of, judge
+from finetune_core.evaluation.frontier import MARGIN, Point, Recommendation, recommend
+from finetune_core.evaluation.verdict import Contrast, Outcome, caveats_of, judge
 from finetune_core.metrics.bootstrap import Interval, paired_interval, spread_of_differences, value_interval
 from finetune_core.metrics.ranking import Mean
 from finetune_core.recipe import Metric, Report
@@ -21,8 +21,9 @@ class Entry:
 
     `role` is "floor" (a trivial baseline, or with a `model_id` another use of that model), "base" or "tuned". A tuned entry
     names the key of the base it started from in `against`, the keys of what its recipe puts `beside` it, its recipe, run
-    and model, what its run reached on validation, and how many test questions leaked into what it learned. `size_bytes`
-    is the size of the files that tuning made, 0 for what is not tuned.
+    and model, what its run reached on validation, and how many test questions leaked into what it learned. `over` is the key of
+    what the last step of tuning was put on, "" for the base. `size_bytes` is the size of the files that tuning made, 0 for
+    what is not tuned.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Entry:
     recipe: str = ""
     beside: tuple[str, ...] = ()
     size_bytes: int = 0
+    over: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,21 +80,26 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         for entry, intervals in zip(tuned, differences, strict=True)
     ]
     judgement = judge(contrasts, measures.titles.get(measures.headline, measures.headline))
-    chosen, verdict = tuned[judgement.candidate], judgement.verdicts[judgement.candidate]
+    described = [_system(entry, measures.metrics) for entry in entries]
+    outcomes = {entry.key: one.outcome for entry, one in zip(tuned, judgement.verdicts, strict=True)}
+    found = _recommended(entries, described, measures, outcomes, tuned[judgement.candidate].against)
+    # One decision for both sentences: what is recommended for being tuned is what the verdict is on.
+    taken = (place for place, entry in enumerate(tuned) if found and entry.key == found.choice)
+    position = next(taken, judgement.candidate)
+    chosen, verdict = tuned[position], judgement.verdicts[position]
     caveats = caveats_of(
-        contrasts[judgement.candidate].interval,
+        contrasts[position].interval,
         num_never_reviewed=circumstances.num_never_reviewed,
         num_pairs=circumstances.num_pairs,
         is_split_by_section=circumstances.is_split_by_section,
         is_corrected=verdict.is_corrected,
         num_candidates=len(tuned),
-        num_failed=len(first.ids) - contrasts[judgement.candidate].interval.num_rows,
+        num_failed=len(first.ids) - contrasts[position].interval.num_rows,
         num_leaking=chosen.num_leaking,
         num_missing=int(first.facts.get("num_missing", 0)),
         floor=_floor(entries, chosen, measures),
         reranking_ms=_reranking_ms(by_key[chosen.against].report, chosen.report),
     )
-    described = [_system(entry, measures.metrics) for entry in entries]
     return {
         "headline": measures.headline,
         "metrics": list(measures.metrics),
@@ -102,13 +109,14 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         "num_searched": first.facts.get("num_searched"),
         "searched": measures.searched,
         "systems": described,
-        "frontier": _frontier(entries, described, measures),
+        "frontier": _frontier(found),
         "differences": [
             {
                 "system": entry.key,
                 "against": entry.against,
                 **_finite({"before": contrast.before, "after": contrast.after}),
                 "spread": _spread(by_key[entry.against].report, entry.report, measures),
+                "step": _step(by_key[entry.over or entry.against], entry, measures),
                 "metrics": {name: _finite(asdict(interval)) for name, interval in intervals.items()},
                 "floors": {
                     floor.key: _finite(asdict(_above(floor, entry, measures))) for floor in _floors(entries, entry)
@@ -127,6 +135,13 @@ def _differences(before: Report, after: Report, metrics: Mapping[str, Metric]) -
     return {
         name: paired_interval(before.columns, after.columns, before.groups, metric) for name, metric in metrics.items()
     }
+
+
+def _step(before: Entry, after: Entry, measures: Measures) -> dict[str, Any]:
+    """What the last step of tuning bought: the headline's interval over what it was put on (its key in `over`)."""
+    metric = measures.metrics[measures.headline]
+    gain = paired_interval(before.report.columns, after.report.columns, before.report.groups, metric)
+    return {"over": before.key, "gain": _finite(asdict(gain))}
 
 
 def _spread(before: Report, after: Report, measures: Measures) -> float | None:
@@ -209,6 +224,7 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "beside": list(entry.beside),
         "recipe": entry.recipe,
         "size_bytes": entry.size_bytes,
+        "deployed_bytes": int(report.facts.get("deployed_bytes", entry.size_bytes)),
         "run_id": entry.run_id,
         "model_id": entry.model_id,
         "validation": entry.validation,
@@ -228,17 +244,21 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
     }
 
 
-def _frontier(
-    entries: Sequence[Entry], described: Sequence[dict[str, Any]], measures: Measures
-) -> dict[str, Any] | None:
+def _recommended(
+    entries: Sequence[Entry],
+    described: Sequence[dict[str, Any]],
+    measures: Measures,
+    outcomes: Mapping[str, Outcome],
+    start: str,
+) -> Recommendation | None:
     points = [
         Point(
             key=entry.key,
             name=entry.name,
             report=entry.report,
             value=said["metrics"][measures.headline]["value"],
-            is_tuned=bool(entry.model_id),
-            size_bytes=entry.size_bytes,
+            outcome=outcomes.get(entry.key),
+            size_bytes=said["deployed_bytes"],
             recipe=entry.recipe,
             validation=entry.validation,
             is_further_use=bool(entry.model_id) and entry.role != "tuned",
@@ -246,11 +266,13 @@ def _frontier(
         for entry, said in zip(entries, described, strict=True)
     ]
     title = measures.titles.get(measures.headline, measures.headline)
-    found = recommend(points, measures.metrics[measures.headline], title)
+    return recommend(points, start, measures.metrics[measures.headline], title)
+
+
+def _frontier(found: Recommendation | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    kept = {**asdict(found), "interval": _finite(asdict(found.interval))}
-    return {**kept, "margin": MARGIN, "candidates": [point.key for point in candidates(points)]}
+    return {**asdict(found), "interval": _finite(asdict(found.interval)), "margin": MARGIN}
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 The verdict is on one metric, named beforehand (the recipe's headline). With several runs, the one that did best on
 the validation questions is the candidate and carries it alone, because it was picked without looking at the test;
-where that is not known for every run, the p-values are corrected for being several (Holm, 1979).
+where that is not known for every run, the p-values are corrected for being several (Holm, 1979), and the run with the
+strongest evidence for being better is the candidate, unless the recommendation (see `frontier`) names another.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ def judge(contrasts: Sequence[Contrast], metric: str) -> Judgement:
         p_values, is_corrected = [contrast.interval.p_value for contrast in contrasts], False
     else:
         p_values = holm([contrast.interval.p_value for contrast in contrasts])
-        candidate, is_corrected = int(min(range(len(contrasts)), key=lambda i: (p_values[i], i))), len(contrasts) > 1
+        candidate, is_corrected = _strongest(contrasts, p_values), len(contrasts) > 1
     verdicts = tuple(
         Verdict(
             outcome=outcome_of(contrast.interval, p_value),
@@ -84,6 +85,13 @@ def judge(contrasts: Sequence[Contrast], metric: str) -> Judgement:
         for i, (contrast, p_value) in enumerate(zip(contrasts, p_values, strict=True))
     )
     return Judgement(verdicts, candidate)
+
+
+def _strongest(contrasts: Sequence[Contrast], p_values: Sequence[float]) -> int:
+    """The position of the one that is better with the least doubt; where none is better, that of the least doubt."""
+    intervals = [contrast.interval for contrast in contrasts]
+    is_better = [outcome_of(*pair) is Outcome.BETTER for pair in zip(intervals, p_values, strict=True)]
+    return min(range(len(contrasts)), key=lambda i: (not is_better[i], p_values[i], -intervals[i].difference, i))
 
 
 def outcome_of(interval: Interval, p_value: float) -> Outcome:

@@ -5,7 +5,7 @@ comes back to life can write nothing.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, Select, delete, func, insert, literal, o
 from finetune_core.errors import JobError, LeaseLost
 from finetune_core.jobs.states import LIVE, JobState, JobView, Request
 from finetune_core.storage.database import now
-from finetune_core.storage.tables import job, job_fact, metric
+from finetune_core.storage.tables import job, job_after, job_fact, metric
 
 LEASE_S = 15.0
 RENEW_S = 5.0
@@ -45,8 +45,13 @@ def add(
     heavy: bool,
     title: str = "",
     unique_key: str | None = None,
+    after: Mapping[str, bool] | None = None,
 ) -> str:
-    """Queue a job and return its id; where a live job has the same `unique_key`, return that one's id instead."""
+    """Queue a job and return its id; where a live job has the same `unique_key`, return that one's id instead.
+
+    The job waits, without taking a slot, until those whose ids are in `after` have ended, however they end. True stands at
+    those that were queued for this one alone: they are cancelled with it, and resumed with it.
+    """
     if unique_key is not None:
         live = connection.execute(select(job.c.id).where(job.c.unique_key == unique_key)).scalar()
         if live is not None:
@@ -65,13 +70,18 @@ def add(
             created_at=now(),
         )
     )
+    if after:
+        waits = [{"job_id": job_id, "after_id": other, "is_part": is_part} for other, is_part in after.items()]
+        connection.execute(insert(job_after), waits)
     if unique_key is not None:  # the column is emptied when the job ends; whoever resumes it needs the key again
         connection.execute(insert(job_fact).values(job_id=job_id, key=UNIQUE_KEY, value=unique_key))
     return job_id
 
 
 def claim(connection: Connection, worker_id: str, *, heavy_slots: int, lease_s: float = LEASE_S) -> Claim | None:
-    """Take the oldest job that is queued, or whose lease ran out, if a slot of its weight is free. None if there is none."""
+    """Take the oldest job that is queued, or whose lease ran out, if a slot of its weight is free and what it waits for has
+    ended. None if there is none.
+    """
     at = now()
     row = connection.execute(
         update(job)
@@ -107,9 +117,16 @@ def _next_job(at: float, heavy_slots: int) -> Select[Any]:
         job.c.heavy.is_(True) & (num_running(True) < literal(heavy_slots)),
         job.c.heavy.is_(False) & (num_running(False) < literal(LIGHT_SLOTS)),
     )
+    earlier = job.alias("earlier")
+    waiting = (
+        select(job_after.c.job_id)
+        .join(earlier, earlier.c.id == job_after.c.after_id)
+        .where(job_after.c.job_id == job.c.id, earlier.c.state.in_(LIVE))
+        .exists()
+    )
     return (
         select(job.c.id)
-        .where(or_(job.c.state == JobState.QUEUED, expired), free_slot)
+        .where(or_(job.c.state == JobState.QUEUED, expired), free_slot, ~waiting)
         .order_by(job.c.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -152,10 +169,16 @@ def put_back(connection: Connection, held: Claim) -> None:
 
 
 def request(connection: Connection, job_id: str, asked: Request) -> None:
-    """Ask a live job to stop or cancel; one that still waits ends at once. Raises JobError if it has ended already."""
+    """Ask a live job to stop or cancel; one that still waits ends at once. Raises JobError if it has ended already.
+
+    What was queued for it alone and is live is cancelled with it.
+    """
     view = get(connection, job_id)
     if not view.is_live:
         raise JobError(f"Job {job_id} is {view.state} already.", hint="Nothing is left to do; reload the page.")
+    if asked is Request.CANCEL:
+        for part in _parts(connection, job_id, LIVE):
+            request(connection, part, asked)
     if view.state is JobState.QUEUED:
         ended = JobState.CANCELLED if asked is Request.CANCEL else JobState.STOPPED
         values = {"state": ended, "finished_at": now(), "unique_key": None, "request": Request.NONE}
@@ -167,7 +190,8 @@ def request(connection: Connection, job_id: str, asked: Request) -> None:
 def requeue(connection: Connection, job_id: str) -> None:
     """Queue a stopped, failed or cancelled job again, under the unique key it had.
 
-    Raises JobError for any other state, and while a live job does the same under that key.
+    What was queued for it alone and was cancelled is queued again as well. Raises JobError for any other state, and while a
+    live job does the same under that key.
     """
     view = get(connection, job_id)
     if view.is_live or view.state is JobState.DONE:
@@ -184,6 +208,22 @@ def requeue(connection: Connection, job_id: str) -> None:
     forgotten = (job_fact.c.job_id == job_id) & (job_fact.c.key == CRASHES)  # a person looked at it: count anew
     connection.execute(delete(job_fact).where(forgotten))
     connection.execute(update(job).where(job.c.id == job_id).values(**values, unique_key=key))
+    for part in _parts(connection, job_id, (JobState.CANCELLED,)):
+        requeue(connection, part)
+
+
+def _parts(connection: Connection, job_id: str, states: Sequence[JobState]) -> list[str]:
+    """The jobs in one of these states that were queued for this one alone."""
+    query = select(job.c.id).join(job_after, job_after.c.after_id == job.c.id)
+    own = query.where(job_after.c.job_id == job_id, job_after.c.is_part.is_(True), job.c.state.in_(states))
+    return list(connection.execute(own.order_by(job.c.created_at)).scalars())
+
+
+def waited_for(connection: Connection, job_id: str) -> list[JobView]:
+    """The live jobs that have to end before this one begins, the oldest first; [] if it waits for none."""
+    query = select(*_view_columns).join(job_after, job_after.c.after_id == job.c.id)
+    live = query.where(job_after.c.job_id == job_id, job.c.state.in_(LIVE))
+    return [_view(row) for row in connection.execute(live.order_by(job.c.created_at))]
 
 
 def get(connection: Connection, job_id: str) -> JobView:

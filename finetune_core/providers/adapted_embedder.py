@@ -19,15 +19,16 @@ class VectorAdapter(Protocol):
 
 
 class AdaptedEmbedder:
-    """`base` with `adapter` behind it; `weights_hash` tells one adapter from another.
+    """`base` with `adapter` behind it; `weights_hash` tells one adapter from another, `weights_bytes` is its size.
 
     Give it a base behind the cache of vectors: what the adapter does costs less than reading a cached result would.
     """
 
-    def __init__(self, base: Embedder, adapter: VectorAdapter, weights_hash: str) -> None:
+    def __init__(self, base: Embedder, adapter: VectorAdapter, weights_hash: str, weights_bytes: int = 0) -> None:
         self.base = base
         self.adapter = adapter
         self.weights_hash = weights_hash
+        self.weights_bytes = weights_bytes
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -37,7 +38,13 @@ class AdaptedEmbedder:
     @property
     def embedder(self) -> "AdaptedEmbedder":
         """The same past the cache of vectors, for texts that are not to be kept."""
-        return AdaptedEmbedder(getattr(self.base, "embedder", self.base), self.adapter, self.weights_hash)
+        base = getattr(self.base, "embedder", self.base)
+        return AdaptedEmbedder(base, self.adapter, self.weights_hash, self.weights_bytes)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the adapter and of the model it stands on, where that is on this machine."""
+        return self.weights_bytes + int(getattr(getattr(self.base, "embedder", self.base), "size_bytes", 0))
 
     def encode_queries(self, texts: Sequence[str], checkpoint: Checkpoint | None = None) -> Vectors:
         """Vectors (Q, D)."""

@@ -76,6 +76,11 @@ class LocalEmbedder:
         parts = [model_hash(folder), self.query_prefix, self.passage_prefix, str(min(limits, default=""))]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of weights, tokenizer and configuration. Raises ProviderError if the model is not there."""
+        return model_bytes(resolve(self.model))
+
     @functools.cached_property
     def transformer(self) -> "SentenceTransformer":
         """The loaded model. Raises ProviderError if it is missing, damaged or not in safetensors."""
@@ -149,6 +154,11 @@ def model_hash(folder: Path) -> str:
     """SHA-256 over the weights, tokenizer and configuration files of a model folder, independent of where it lies."""
     state = tuple((str(p.relative_to(folder)), p.stat().st_mtime_ns, p.stat().st_size) for p in _model_files(folder))
     return _folder_hash(folder, state)
+
+
+def model_bytes(folder: Path) -> int:
+    """The size of the weights, tokenizer and configuration files of a model folder."""
+    return sum(path.stat().st_size for path in _model_files(folder))
 
 
 def own_prefixes(model: str | Path) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetune_core.errors import ProviderError
-from finetune_core.providers.embedder import Checkpoint, model_hash, resolve
+from finetune_core.providers.embedder import Checkpoint, model_bytes, model_hash, resolve
 from finetune_core.providers.vector_cache import VectorStore, text_keys
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ class LocalReranker:
         """A hash over the model's files and the token limit. Raises ProviderError if the model is not there."""
         parts = [model_hash(resolve(self.model)), str(self.max_tokens)]
         return f"rerank-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of weights, tokenizer and configuration. Raises ProviderError if the model is not there."""
+        return model_bytes(resolve(self.model))
 
     @functools.cached_property
     def encoder(self) -> "CrossEncoder":

@@ -18,7 +18,7 @@ from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files, export_fo
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, Corpus, Part, QueryPassages, Split
 from finetune_core.training import cost, estimates
 from finetune_core.training.reranker_config import ONE_POSITIVE, RerankerConfig
-from finetune_core.training.reranking import train_reranker
+from finetune_core.training.reranking import fitted_weight, train_reranker
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ def systems(config: RerankerConfig, model: CrossEncoderModel | None, run: Run) -
             name = f"tuned top {depth}"
             found[name] = RerankedRetriever(name, base, tuned, depth, model.retriever_weight)
     return found
+
+
+def on_top(
+    system: Retriever, config: RerankerConfig, model: CrossEncoderModel, validation: Part[QueryPassages], run: Run
+) -> RerankedRetriever:
+    """The first passages of another system, in the order of the tuned reranker; the weight of that system's score is its own."""
+    tuned = LocalReranker(model.folder, model.max_tokens, run.cache)
+    weight = fitted_weight(system, tuned, validation, config.depth, run) if config.use_retriever_score else 0.0
+    return RerankedRetriever(f"{system.name} + reranker", system, tuned, config.depth, weight)
 
 
 def evaluate(system: Retriever, part: Part[QueryPassages], config: RerankerConfig, run: Run) -> Report:
@@ -142,4 +151,5 @@ RECIPE = Recipe(
     load=load,
     exports={"sentence-transformers": export_folder},
     estimate=estimate,
+    on_top=on_top,
 )

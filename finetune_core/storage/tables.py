@@ -362,6 +362,14 @@ job = Table(
 LIVE_STATES = ("queued", "running")
 """The states of a job that has not ended, as `jobs.states.LIVE` names them."""
 
+job_after = Table(  # what has to end before a job is claimed
+    "job_after",
+    metadata,
+    _job_id(primary_key=True),
+    Column("after_id", String(16), ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("is_part", Boolean, nullable=False),  # queued for this job alone: cancelled and resumed with it
+)
+
 job_fact = Table(
     "job_fact",
     metadata,

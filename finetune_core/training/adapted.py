@@ -53,7 +53,8 @@ class AdapterModel:
                 f"The adapter was tuned for vectors of {self.settings.base_model} as they were then; they have changed since.",
                 hint="Bring back the base model of that time, or tune a new adapter.",
             )
-        return AdaptedEmbedder(base, _vector_adapter(self), file_sha256(self.folder / WEIGHTS_FILE))
+        weights = self.folder / WEIGHTS_FILE
+        return AdaptedEmbedder(base, _vector_adapter(self), file_sha256(weights), weights.stat().st_size)
 
     def save(self, path: Path) -> None:
         """Write weights and JSON into `path`."""

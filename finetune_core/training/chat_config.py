@@ -1,9 +1,10 @@
 """What a person may choose about tuning a chat model, whatever the task. Recipes add their own settings to these."""
 
+import json
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from finetune_core.providers.bundled import BUNDLED_CHAT
 from finetune_core.training.fields import (
@@ -134,6 +135,22 @@ class ChatTuningConfig(BaseModel):
         description="Compute parts of each step twice instead of keeping them: less memory, a third slower.",
         json_schema_extra=ADVANCED,
     )
+    extra_fields: str = Field(
+        "",
+        title="Further fields",
+        description="A JSON object that is sent along with the job as it is, for what one service takes beyond OpenAI's API; "
+        "only for the tuner openai.",
+        max_length=10_000,
+        json_schema_extra=ADVANCED,
+    )
+    poll_s: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        title="Seconds between looks",
+        description="How often the service is asked how far the job is; only for the tuner openai.",
+        json_schema_extra=ADVANCED,
+    )
     gpu: str = Field(
         "A10G",
         title="GPU",
@@ -153,3 +170,15 @@ class ChatTuningConfig(BaseModel):
         if self.tuner is Tuner.OPENAI and not self.service:
             raise ValueError("the tuner openai needs the name of a service")
         return self
+
+    @field_validator("extra_fields")
+    @classmethod
+    def _is_an_object(cls, value: str) -> str:
+        if value.strip():
+            try:
+                found = json.loads(value)
+            except ValueError as error:
+                raise ValueError(f"further fields are no JSON: {error}") from error
+            if not isinstance(found, dict):
+                raise ValueError('further fields are a JSON object, such as {"priority": "low"}')
+        return value.strip()

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finetune_core.errors import TrainingError
+from finetune_core.errors import ProviderError, TrainingError
+from finetune_core.providers.openai_client import open_openai
 from finetune_core.recipe import Run
+from finetune_core.records import ServiceKind
 from finetune_core.training.chat_config import ChatTuningConfig, Tuner
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.local_tuner import train_adapter
+from finetune_core.training.openai_finetuning import finetune
 
 
 @dataclass(frozen=True)
@@ -53,4 +56,20 @@ def _tune_locally(
     return TunedChat(config.base_model, trained.folder, facts=trained.facts)
 
 
-TUNERS: dict[Tuner, Tune] = {Tuner.LOCAL: _tune_locally}
+def _tune_at_service(
+    train: Sequence[Conversation], validation: Sequence[Conversation], config: ChatTuningConfig, run: Run
+) -> TunedChat:
+    service = run.service(config.service)
+    if service.kind is not ServiceKind.OPENAI:
+        raise ProviderError(
+            f"{service.name} reranks or embeds and tunes no chat models.", hint="Name an OpenAI-compatible provider."
+        )
+    client = open_openai(service.base_url, config.base_model, service.key_variable)
+    try:
+        made = finetune(train, validation, config, client, run)
+    finally:
+        client.close()
+    return TunedChat(config.base_model, service=service.name, model_id=made.model_id, facts=made.facts)
+
+
+TUNERS: dict[Tuner, Tune] = {Tuner.LOCAL: _tune_locally, Tuner.OPENAI: _tune_at_service}

@@ -133,7 +133,7 @@ class RerankerConfig(BaseModel):
     schedule: LearningRateSchedule = Schedule.LINEAR
     weight_decay: WeightDecay = 0.0
     dropout: Dropout = Field(0.0, description="Share of activations left out at random in each step.")
-    evaluations: Evaluations = 4
+    evaluations: Evaluations = 2
     patience: Patience = 3
     seed: Seed = 0
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from finetune_core.errors import DatasetError
-from finetune_core.evaluation.retrieval import DenseRetriever
+from finetune_core.evaluation.retrieval import DenseRetriever, Retriever
 from finetune_core.metrics import ranking
 from finetune_core.providers.embedder import Embedder
 from finetune_core.providers.reranker import Reranker
@@ -21,8 +21,11 @@ from finetune_core.training import negatives
 from finetune_core.training.judged_passages import JudgedPassages, judged_passages, plan_questions, taught
 from finetune_core.training.reranker_config import ONE_POSITIVE, RerankerConfig
 from finetune_core.training.reranker_learner import RerankerLearner, RetrievedPool
+from finetune_core.training.score_mixing import mixing_weight
 from finetune_core.training.session import Session
 from finetune_core.training.validation import TRAINING_COST, VALIDATION_SHARE
+
+NUM_FITTED = 50
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ def train_reranker(
     num_affordable = VALIDATION_SHARE * TRAINING_COST * num_pairs / config.depth
     # The mixture is settled once and decides more than the step does: it gets twice the questions of all steps together.
     num_for_step, num_for_mixture = (max(1, int(num_affordable / times)) for times in (2 * num_evaluations, 1))
-    pool = retrieved_pool(split.validation, embedder, config.depth, num_for_step, run)
+    retriever = DenseRetriever("retriever", embedder)
+    pool = retrieved_pool(split.validation, retriever, config.depth, num_for_step, run)
     started = time.monotonic()
     base_values = pool.measured(pool.given)
     run.log(0, **{name: value for name, value in base_values.items() if math.isfinite(value)})
@@ -71,7 +75,7 @@ def train_reranker(
     session = Session(run, config, learner, frozenset(due), step_tokens)
     session.train(plan)
     session.save_best(run.workdir / "model")
-    larger = retrieved_pool(split.validation, embedder, config.depth, num_for_mixture, run)
+    larger = retrieved_pool(split.validation, retriever, config.depth, num_for_mixture, run)
     weight = learner.weight_on(larger, lambda: None)
     facts: dict[str, Any] = {"base_validation": base_value_or_none, "base_seconds": time.monotonic() - started}
     facts |= {"num_rows": len(rows), "num_pairs": num_pairs, "retriever_weight": weight, "pool": pool.facts}
@@ -81,13 +85,13 @@ def train_reranker(
 
 
 def retrieved_pool(
-    part: Part[QueryPassages], embedder: Embedder, depth: int, num_wanted: int, run: Run
+    part: Part[QueryPassages], retriever: Retriever, depth: int, num_wanted: int, run: Run
 ) -> RetrievedPool:
     """Up to `num_wanted` questions of the part, seeded, with the first `depth` passages that the retriever finds."""
     order = np.random.default_rng([run.seed, 2]).permutation(len(part))[:num_wanted]
     examples = [part.examples[index] for index in sorted(order.tolist())]
     few = replace(part, examples=tuple(examples))
-    found = DenseRetriever("retriever", embedder).rank([e.query for e in examples], few.corpus, depth, run)
+    found = retriever.rank([e.query for e in examples], few.corpus, depth, run)
     relevant = [example.relevant for example in examples]
     width = max((len(ids) for ids in found.ids), default=0)
     given_QK = np.full((len(examples), width), np.nan)
@@ -102,6 +106,17 @@ def retrieved_pool(
         num_all_questions=len(part),
         num_all_passages=len(part.corpus),
     )
+
+
+def fitted_weight(retriever: Retriever, reranker: Reranker, part: Part[QueryPassages], depth: int, run: Run) -> float:
+    """The weight that another retriever's scores get beside the reranker's, on its own scale: the best one for up to
+    `NUM_FITTED` questions of `part`, 0 without questions.
+    """
+    pool = retrieved_pool(part, retriever, depth, NUM_FITTED, run)
+    scores_QK = np.full_like(pool.given, np.nan)
+    for row, (query, texts) in enumerate(zip(pool.queries, pool.passages, strict=True)):
+        scores_QK[row, : len(texts)] = reranker.score(query, texts, run.checkpoint)
+    return mixing_weight(scores_QK, pool.given, pool.gains) if pool.queries else 0.0
 
 
 def _rows(split: Split[QueryPassages], config: RerankerConfig, embedder: Embedder, run: Run) -> list[JudgedPassages]:

@@ -1,7 +1,7 @@
 """Jobs: submit, watch, stop, cancel, resume."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from finetune_core.errors import JobError
@@ -25,11 +25,13 @@ def submit(
     title: str = "",
     unique_key: str | None = None,
     start: bool = True,
+    after: Mapping[str, bool] | None = None,
 ) -> str:
     """Queue a job, see to it that a worker is alive (unless `start` is False), and return the job's id.
 
-    While a job with the same `unique_key` is live, that one's id is returned: a button pressed twice starts one job. Raises
-    JobError that names a parameter that does not fit.
+    It waits for the jobs in `after` (id to whether that one was queued for this one alone; see `queue.add`). While a job
+    with the same `unique_key` is live, that one's id is returned: a button pressed twice starts one job. Raises JobError
+    that names a parameter that does not fit.
     """
     checked = executors.checked_params(kind, params)
     heavy = executors.is_heavy(kind, checked)
@@ -42,6 +44,7 @@ def submit(
             heavy=heavy,
             title=title,
             unique_key=unique_key,
+            after=after,
         )
     if start:
         supervisor.ensure_worker()
@@ -73,6 +76,12 @@ def num_live(project_id: str = "") -> int:
     """How many jobs are queued or running, in one project or, without one, in all."""
     with database.reading() as connection:
         return queue.num_live(connection, project_id)
+
+
+def waited_for(job_id: str) -> list[JobView]:
+    """The live jobs that have to end before this one begins; [] if it waits for none."""
+    with database.reading() as connection:
+        return queue.waited_for(connection, job_id)
 
 
 def request_stop(job_id: str) -> None:

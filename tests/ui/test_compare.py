@@ -67,8 +67,7 @@ def test_the_verdict_the_numbers_and_the_caveats(open_page: OpenPage, compared: 
     assert app.metric[0].delta.startswith("+0.")
     assert app.metric[0].proto.color == MetricColor.GREEN
     assert "Is it worth it?" in shown
-    # The gain over the keyword search may be as small as 0.005, which is less than the margin.
-    assert re.search(r"Do not tune\W+BM25 is enough\W+careful scores highest", shown)
+    assert re.search(r"Take careful\W+nDCG\W*10 0\W+\d+\W+36 questions show it to be better than base", shown)
     assert len(app.get("plotly_chart")) == 7
 
 
@@ -146,6 +145,27 @@ def test_a_change_the_correction_leaves_open_has_a_grey_pill() -> None:
     assert shown("no_difference", "hit@1").startswith(":green-badge")
 
 
+def test_a_stock_reranker_is_named_with_the_interval_against_it_and_apart_from_free_baselines() -> None:
+    from components.compare_metrics import against
+
+    interval = {"difference": 0.031, "low": 0.004, "high": 0.06}
+    floors = [
+        {"key": "bm25", "name": "BM25", "facts": {}},
+        {"key": "stock", "name": "stock Cohere", "facts": {"num_searches": 763}},
+        {"key": "hybrid", "name": "hybrid", "facts": {}},
+    ]
+    view = SimpleNamespace(
+        result={"headline": "ndcg@10", "titles": {"ndcg@10": "nDCG@10"}},
+        difference=lambda system: {"floors": {"stock": interval, "bm25": interval | {"low": None}}},
+        floors=lambda system: floors,
+    )
+    (paid,) = against(view, "s", is_paid=True)
+    assert (
+        paid.replace("\\", "") == "nDCG@10 against stock Cohere: +0.031, 95 % interval +0.004 to +0.060; exploratory."
+    )
+    assert against(view, "s", is_paid=False) == [], "one has no interval, the other was not scored"
+
+
 def test_everything_on_a_version_is_compared_with_one_press(
     open_page: OpenPage, compared: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,9 +174,14 @@ def test_everything_on_a_version_is_compared_with_one_press(
     app = open_page("compare", project=compared.project_id)
     assert not app.exception, app.exception
     assert "Other words · time unknown" in texts(app)
-    assert app.button(key="launch_all_train").label == "Train it with default settings"
+    assert "2 models are there already." in texts(app)
+    assert app.button(key="launch_all_start").label == "Train what is missing and compare all"
     app.button(key="launch_all_start").click().run()
     assert not app.exception, app.exception
-    run_queued_here()
+    assert "Waiting for 1 training" in texts(app)
+    run_queued_here()  # the training fails, for its recipe cannot learn: the others are compared all the same
     view = comparisons.listing(compared.project_id)[0]
     assert {system["name"] for system in view.tuned} == {"careful", "careless"}
+    app.run()
+    assert not app.exception, app.exception
+    assert "Not compared, because its training left no model" in texts(app)

@@ -1,5 +1,7 @@
 """What the Train, Playground and Models pages do when somebody uses them."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import insert, update
 
@@ -150,6 +152,24 @@ def test_playground_shows_both_models_with_what_moved(
     assert [badge for badge in badges if "new" in badge]
     app.run()
     assert len(asked) == 1, "running the page again asks nothing again"
+
+
+def test_playground_marks_a_reranker_against_its_own_retriever(
+    open_page: OpenPage, project_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, tuned = _answer("stock", "d", "b", "a"), _answer("tuned", "c", "a", "b")
+    places = {"c": 7, "a": 1, "b": 3}
+    reranked = tuple(replace(passage, retrieved_rank=places[passage.id]) for passage in tuned.passages)
+    monkeypatch.setattr(playground, "answer", lambda *_: [base, replace(tuned, passages=reranked)])
+    app = open_page("playground", project=project_id)
+    app.text_input(key="playground.typed").input("Where is it?")
+    next(button for button in app.button if button.label == "Ask").click().run()
+    assert not app.exception
+    badges = " ".join(element.value for element in app.markdown if "badge" in element.value)
+    assert "arrow_upward: 6 from 7" in badges, badges
+    assert "arrow_downward: 1 from 1" in badges
+    assert "new" not in badges, "that the other model does not show it is not what counts here"
+    assert "how far the reranker moved" in _text(app)
 
 
 def test_playground_shows_a_crash_and_asks_again(

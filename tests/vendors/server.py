@@ -43,7 +43,8 @@ class Seen:
     at: float
     method: str = "POST"
     values: dict[str, str] = field(default_factory=dict)  # of the path's {names} and of the query
-    files: dict[str, bytes] = field(default_factory=dict)  # of a multipart body
+    files: dict[str, bytes] = field(default_factory=dict)  # the fields of a multipart body, files or not
+    filenames: dict[str, str] = field(default_factory=dict)  # of those of them that are files
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,21 @@ def _with_references(schemas: dict[str, Any], name: str) -> dict[str, Any]:
     waiting = [name]
     while waiting:
         if (current := waiting.pop()) not in found:
-            found[current] = schemas[current]
+            found[current] = _modern(schemas[current])
             waiting += re.findall(r'"#/components/schemas/([^"/]+)', json.dumps(schemas[current], default=str))
+    return found
+
+
+def _modern(schema: Any) -> Any:
+    """A schema whose bounds are written as in OpenAPI 3.0 in today's form: there, "exclusive" was said of the minimum."""
+    if isinstance(schema, list):
+        return [_modern(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _modern(value) for key, value in schema.items()}
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if found.get(exclusive) is True:
+            found[exclusive] = found.pop(bound)
     return found
 
 
@@ -183,10 +197,10 @@ class Vendor:
     def _answer(self, handler: BaseHTTPRequestHandler, method: str, raw: bytes, fault: Fault | None) -> None:
         path, _, query = handler.path.removeprefix(self._prefix).partition("?")
         endpoint, values = self._find(method, path)
-        body, files = _parsed(raw, handler.headers.get("content-type", ""))
+        body, files, filenames = _parsed(raw, handler.headers.get("content-type", ""))
         authorization = handler.headers.get("authorization", "")
         values |= dict(parse_qsl(query))
-        seen = Seen(path, body, authorization, time.monotonic(), method, values, files)
+        seen = Seen(path, body, authorization, time.monotonic(), method, values, files, filenames)
         with self._lock:
             self.requests.append(seen)
         if fault is not None and fault.hang_s:
@@ -233,16 +247,16 @@ class Vendor:
         return f"{error.json_path}: {error.message[:300]}" if error else ""
 
 
-def _parsed(raw: bytes, content_type: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The JSON body and the files of a multipart one; either is empty."""
+def _parsed(raw: bytes, content_type: str) -> tuple[dict[str, Any], dict[str, bytes], dict[str, str]]:
+    """The JSON body, and the fields of a multipart one with the names of its files; either is empty."""
     if not content_type.startswith("multipart/"):
-        return (json.loads(raw) if raw else {}), {}
+        return (json.loads(raw) if raw else {}), {}, {}
     message = email.message_from_bytes(b"content-type: " + content_type.encode() + b"\r\n\r\n" + raw)
     parts = message.get_payload()
     assert isinstance(parts, list)
-    return {}, {
-        str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) for part in parts
-    }
+    named = {str(part.get_param("name", header="content-disposition")): part for part in parts}
+    files = {name: part.get_payload(decode=True) for name, part in named.items()}
+    return {}, files, {name: part.get_filename() for name, part in named.items() if part.get_filename()}
 
 
 def _query_problem(parameters: tuple[dict[str, Any], ...], values: dict[str, str]) -> str:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from finetune_core.errors import ArtefactError, DatasetError
-from finetune_core.jobs import queue
+from finetune_core.jobs import queue, reranked
 from finetune_core.jobs.portion import Portion
+from finetune_core.jobs.reranked import Reranked
 from finetune_core.jobs.run import JobRun
 from finetune_core.recipe import Recipe, Report, System
 from finetune_core.records import Labelled, Part, QueryPassages, Split, content_id
@@ -21,15 +22,27 @@ HEAVY = True
 
 
 class Params(BaseModel):
-    """Which models to compare on which dataset version."""
+    """Which models to compare on which dataset version; those of `run_ids` are known once these runs have ended.
+
+    `with_reranker`: also put the best of the rerankers behind everything else that finds passages.
+    """
 
     dataset_id: str
-    model_ids: list[str] = Field(min_length=1, max_length=12)
+    model_ids: list[str] = Field(default=[], max_length=12)
+    run_ids: list[str] = []
+    with_reranker: bool = False
+
+    @model_validator(mode="after")
+    def _checked(self) -> "Params":
+        if not self.model_ids and not self.run_ids:
+            raise ValueError("name at least one model or run")
+        return self
 
 
-def comparison_id(dataset_id: str, model_ids: Sequence[str]) -> str:
+def comparison_id(dataset_id: str, model_ids: Sequence[str], *, with_reranker: bool = False) -> str:
     """The id of the comparison of these models on this version: the same question has the same answer."""
-    return content_id("comparison", dataset_id, *sorted(set(model_ids)))
+    identity = content_id("comparison", dataset_id, *sorted(set(model_ids)))
+    return content_id(identity, "with reranker") if with_reranker else identity
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     The result holds `comparison_id` and the `verdict`. Raises DatasetError without test questions, ArtefactError if a
     model is missing, damaged, or learned from another kind of example than the first.
     """
+    params, left_out = _with_models_of_runs(run, params)
     rows = _models(run, params)
     by_name = _recipes(rows)
     split = datasets.load_split(run.project_id, params.dataset_id)
@@ -58,11 +72,60 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     for recipe in by_name.values():
         recipe.check(split.test)
     scored = {}
+    share = 0.5 if params.with_reranker else 0.98
     for position, row in enumerate(rows):
-        portion = Portion(run, position / len(rows), (position + 1) / len(rows) * 0.98)
+        portion = Portion(run, position / len(rows) * share, (position + 1) / len(rows) * share)
         scored[row.id] = _score_model(run, portion, by_name[row.recipe], row, split)
+    behind = (
+        _score_reranked(run, Portion(run, share, 0.98), by_name, rows, scored, split) if params.with_reranker else []
+    )
     run.progress(0.98, "Working out intervals")
-    return _finish(run, params, by_name, rows, scored, split)
+    return _finish(run, params, by_name, rows, scored, split, behind, left_out)
+
+
+def _with_models_of_runs(run: JobRun, params: Params) -> tuple[Params, list[str]]:
+    """The same with the models that the runs left, and the names of the runs that left none; settled once for the job.
+
+    Raises ArtefactError if there is nothing to compare.
+    """
+    if (known := run.recall("model_ids")) is None:
+        known, missing = list(params.model_ids), []
+        with database.reading() as connection:
+            for run_id in params.run_ids:
+                found = models.of_job(connection, run_id)
+                if found is None:
+                    view = queue.get(connection, run_id)
+                    missing.append(f"{view.title} ({view.state})")
+                else:
+                    known.append(found.id)
+        run.remember(model_ids=known, left_out=missing)
+    if not known:
+        raise ArtefactError(
+            f"None of the {len(params.run_ids)} trainings left a model.", hint="See on Runs what became of them."
+        )
+    return params.model_copy(update={"model_ids": list(dict.fromkeys(known))}), list(run.recall("left_out", []))
+
+
+def _score_reranked(
+    run: JobRun,
+    portion: Portion,
+    by_name: dict[str, Recipe],
+    rows: Sequence[ModelRow],
+    scored: dict[str, list[_Scored]],
+    split: Split[Any],
+) -> list[Reranked]:
+    keys = {row.id: {item.name: item.key for item in scored[row.id]} for row in rows}
+    values = {row.id: _validation(row) for row in rows}
+    found = reranked.combinations(by_name, rows, keys, values)
+    for position, one in enumerate(found):
+        step = Portion(portion, position / len(found), (position + 1) / len(found))
+        if not _path(run, one.key).is_file():
+            system = reranked.system(one, by_name, split.validation, step)
+            recipe, config = by_name[one.reranker.recipe], reranked.config_of(one.reranker, by_name)
+            report = recipe.evaluate(system, split.test, config, step)
+            comparisons.write_report(_path(run, one.key), _with_ragas(report, recipe, split.test, step))
+            run.say(f"Scored {one.reranker.name} behind {one.name} on {len(split.test)} questions")
+    return found
 
 
 def _models(run: JobRun, params: Params) -> list[ModelRow]:
@@ -148,6 +211,8 @@ def _finish(
     rows: Sequence[ModelRow],
     scored: dict[str, list[_Scored]],
     split: Split[Any],
+    behind: Sequence[Reranked],
+    left_out: Sequence[str],
 ) -> dict[str, Any]:
     from finetune_core.evaluation.side_by_side import compare
 
@@ -155,11 +220,12 @@ def _finish(
         version = datasets.find(connection, run.project_id, params.dataset_id)
     assert version is not None
     recipe = by_name[rows[0].recipe]
-    entries = _entries(run, rows, scored, split, params.dataset_id)
+    entries = _with_reranked(run, _entries(run, rows, scored, split, params.dataset_id), behind)
     summary = compare(entries, _measures(recipe), _circumstances(version.manifest))
     summary["dataset"] = {"id": version.id, "name": version.name}
     summary["recipes"] = list(by_name)
-    identity = comparison_id(params.dataset_id, params.model_ids)
+    summary["verdict"]["caveats"] += [f"Not compared, because its training left no model: {name}." for name in left_out]
+    identity = comparison_id(params.dataset_id, params.model_ids, with_reranker=params.with_reranker)
     target = comparisons.folder(run.project_id, identity)
     with artefacts.publish(target, {"kind": "comparison", "summary": summary}) as temporary:
         comparisons.write_questions(temporary / comparisons.QUESTIONS_FILE, split.test)
@@ -237,6 +303,25 @@ def _entries(
             )  # fmt: skip
     order = {"floor": 0, "base": 1, "tuned": 2}
     return sorted(found.values(), key=lambda entry: order[entry.role])
+
+
+def _with_reranked(run: JobRun, entries: list[Any], behind: Sequence[Reranked]) -> list[Any]:
+    """With the tuned reranker's entries behind other systems: each is judged against what the reranker started from."""
+    from finetune_core.evaluation.side_by_side import Entry
+
+    by_key = {entry.key: entry for entry in entries}
+    tuned = {entry.model_id: entry for entry in entries if entry.role == "tuned"}
+    for one in behind:
+        first, own = by_key[one.over], tuned[one.reranker.id]
+        entries.append(
+            Entry(
+                key=one.key, name=f"{first.name} + {own.name}", role="tuned", against=own.against, model_id=own.model_id,
+                report=comparisons.read_report(_path(run, one.key)), beside=own.beside, over=one.over,
+                recipe=f"{first.recipe or first.name} + {own.recipe}", size_bytes=first.size_bytes + own.size_bytes,
+                num_leaking=max(first.num_leaking, own.num_leaking),
+            )
+        )  # fmt: skip
+    return entries
 
 
 def _validation(row: ModelRow) -> float | None:

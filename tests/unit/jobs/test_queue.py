@@ -92,3 +92,46 @@ def test_metrics_take_the_later_attempt_and_are_thinned_by_means(project_id: str
         assert queue.metrics(connection, new.job_id, after_step=7)["loss"] == [(8, 8.0), (9, 99.0)]
         thinned = queue.metrics(connection, new.job_id, after_step=3, max_points=3)["loss"]
     assert thinned == [(5, 4.5), (7, 6.5), (9, 53.5)]
+
+
+def test_a_job_waits_for_others_without_taking_a_slot(project_id: str) -> None:
+    first, second = _add(project_id, heavy=True), _add(project_id, heavy=True)
+    with database.writing() as connection:
+        last = queue.add(
+            connection, project_id=project_id, kind="probe", params={}, heavy=True, after={first: True, second: False}
+        )
+    other = _add(project_id, heavy=True)
+    for state in (JobState.DONE, JobState.FAILED):
+        held = _claim()
+        assert held is not None
+        assert held.job_id in (first, second)
+        assert _claim() is None, "the one heavy slot is taken by a training, not by who waits for it"
+        with database.writing() as connection:
+            assert [one.id for one in queue.waited_for(connection, last)][-1] == second
+            queue.finish(connection, held, state)
+    claims = []
+    for _ in range(2):
+        held = _claim()
+        assert held is not None
+        claims.append(held.job_id)
+        with database.writing() as connection:
+            queue.finish(connection, held, JobState.DONE)
+    assert claims == [last, other]
+
+
+def test_parts_are_cancelled_and_resumed_with_the_whole(project_id: str) -> None:
+    part, other = _add(project_id, heavy=True, unique_key="t"), _add(project_id, heavy=True)
+    with database.writing() as connection:
+        whole = queue.add(
+            connection, project_id=project_id, kind="probe", params={}, heavy=True, after={part: True, other: False}
+        )
+    held = _claim()
+    assert held is not None
+    with database.writing() as connection:
+        queue.request(connection, whole, Request.CANCEL)
+        assert queue.get(connection, whole).state is JobState.CANCELLED
+        assert queue.own_request(connection, held) is Request.CANCEL, "the part at work is asked to end"
+        assert queue.get(connection, other).state is JobState.QUEUED
+        queue.finish(connection, held, JobState.CANCELLED)
+        queue.requeue(connection, whole)
+        assert queue.get(connection, part).state is JobState.QUEUED

@@ -341,6 +341,15 @@ def _jobs() -> None:
     )
     op.create_index(op.f("ix_job_state_created_at"), "job", ["state", "created_at"], unique=False)
     op.create_table(
+        "job_after",
+        sa.Column("job_id", sa.String(length=16), nullable=False),
+        sa.Column("after_id", sa.String(length=16), nullable=False),
+        sa.Column("is_part", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["after_id"], ["job.id"], name=op.f("fk_job_after_after_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_job_after_job_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "after_id", name=op.f("pk_job_after")),
+    )
+    op.create_table(
         "job_fact",
         sa.Column("job_id", sa.String(length=16), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
