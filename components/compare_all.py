@@ -6,10 +6,14 @@ from components.errors import kept_errors, show_kept_error
 from components.text import duration_text, plain, t, tn
 from finetune_core.workspace import contenders
 from finetune_core.workspace.contenders import Contenders, Foreseen
+from finetune_core.workspace.out_of_domain import Choice
 
 
-def compare_all(project_id: str, dataset_id: str, *, key: str) -> None:
-    """The button with what it would do and take; draws nothing for a version that nothing can learn from."""
+def compare_all(project_id: str, dataset_id: str, foreign: Choice | None, *, key: str) -> None:
+    """The button with what it would do and take; draws nothing for a version that nothing can learn from.
+
+    `foreign` are questions to score besides.
+    """
     found = contenders.contenders(project_id, dataset_id)
     if not (found.model_ids or found.run_ids or found.missing):
         return
@@ -17,7 +21,8 @@ def compare_all(project_id: str, dataset_id: str, *, key: str) -> None:
     foreseen = contenders.foresee(project_id, dataset_id)
     st.button(
         t("Train what is missing and compare all") if found.missing else t("Compare all on this version"),
-        icon=":material/leaderboard:", key=f"{key}_start", on_click=_start, args=(project_id, dataset_id, key),
+        icon=":material/leaderboard:", key=f"{key}_start", on_click=_start,
+        args=(project_id, dataset_id, foreign, key),
     )  # fmt: skip
     st.caption(" ".join(_summary(found, foreseen)))
     for one in foreseen:
@@ -55,9 +60,9 @@ def _time(one: Foreseen) -> str:
     return t("time unknown") if one.seconds is None else t("about {time}", time=duration_text(one.seconds))
 
 
-def _start(project_id: str, dataset_id: str, key: str) -> None:
+def _start(project_id: str, dataset_id: str, foreign: Choice | None, key: str) -> None:
     with kept_errors(key):
-        launched = contenders.compare_all(project_id, dataset_id)
+        launched = contenders.compare_all(project_id, dataset_id, foreign)
         st.query_params.pop("comparison", None)  # the newest is shown, which this one will be
         if launched.is_finished:
             st.query_params["comparison"] = launched.comparison_id

@@ -6,8 +6,10 @@ from components.compare_all import compare_all
 from components.empty import empty_state
 from components.errors import kept_errors, show_kept_error
 from components.job_card import job_card
+from components.out_of_domain_choice import out_of_domain_choice
 from components.text import plain, t
 from finetune_core.workspace import comparisons, datasets, jobs, models
+from finetune_core.workspace.out_of_domain import Choice
 
 
 def compare_launch(project_id: str, *, key: str) -> None:
@@ -42,17 +44,18 @@ def compare_launch(project_id: str, *, key: str) -> None:
             key=f"{key}_models",
             max_selections=12,
         )
+        foreign = out_of_domain_choice(project_id, dataset, chosen, key=f"{key}_foreign")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 t("Compare"), type="primary", icon=":material/balance:", key=f"{key}_start", disabled=not chosen,
-                on_click=_start, args=(project_id, dataset, chosen, key),
+                on_click=_start, args=(project_id, dataset, chosen, foreign, key),
             )  # fmt: skip
             st.caption(
                 t("Each is set against its own untuned model and against a keyword search, on all passages.")
                 if not live
                 else plain(live[0].message)
             )
-        compare_all(project_id, dataset, key=f"{key}_all")
+        compare_all(project_id, dataset, foreign, key=f"{key}_all")
 
 
 def _first(project_id: str, versions: dict[str, str], *, key: str) -> None:
@@ -61,9 +64,10 @@ def _first(project_id: str, versions: dict[str, str], *, key: str) -> None:
         dataset = st.selectbox(
             t("On"), list(versions), format_func=lambda id_: versions.get(id_, id_), key=f"{key}_first_dataset"
         )
-        compare_all(project_id, dataset, key=f"{key}_all")
+        foreign = out_of_domain_choice(project_id, dataset, [], key=f"{key}_foreign")
+        compare_all(project_id, dataset, foreign, key=f"{key}_all")
 
 
-def _start(project_id: str, dataset: str, chosen: list[str], key: str) -> None:
+def _start(project_id: str, dataset: str, chosen: list[str], foreign: Choice | None, key: str) -> None:
     with kept_errors(key):
-        st.query_params["comparison"] = comparisons.launch(project_id, dataset, chosen).comparison_id
+        st.query_params["comparison"] = comparisons.launch(project_id, dataset, chosen, foreign).comparison_id

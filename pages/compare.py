@@ -14,6 +14,7 @@ from components.compare_system import compare_system
 from components.compare_verdict import compare_verdict
 from components.compare_worth import compare_worth
 from components.errors import shown_errors
+from components.out_of_domain_result import out_of_domain_result
 from components.project import current_project
 from components.text import t
 
@@ -28,6 +29,7 @@ def page() -> None:
         compare_launch(project.id, key="launch")
         return
     compare_verdict(view, key="verdict")
+    out_of_domain_result(view.out_of_domain(), key="elsewhere")
     compare_worth(view, key="worth")
     system = compare_system(view, key="system")
     compare_metrics(view, system, key="metrics")

@@ -10,9 +10,10 @@ from components.model_facts import model_facts
 from components.model_import import model_import
 from components.model_picker import model_picker
 from components.model_use import model_use
+from components.out_of_domain_result import out_of_domain_result
 from components.project import current_project
 from components.text import t
-from finetune_core.workspace import models
+from finetune_core.workspace import models, out_of_domain
 
 
 def page() -> None:
@@ -37,6 +38,7 @@ def page() -> None:
     facts, use, card = st.tabs([t("Facts"), t("Use it"), t("Model card")], key="part", on_change="rerun")
     with facts, shown_errors():
         model_facts(model, key="facts")
+        out_of_domain_result(out_of_domain.of_model(project.id, model.id), key="elsewhere")
     with use, shown_errors():
         if use.open:
             model_use(model, key="use")

@@ -159,6 +159,21 @@ def add_model(
     return row.id
 
 
+def foreign_split() -> Split[QueryPassages]:
+    """40 test questions on other documents, which say alpha too often: what plays delta down does worse there."""
+    texts = []
+    for number, counts in enumerate(itertools.islice(itertools.product(range(3), repeat=4), 1, 81, 2)):
+        words = " ".join(f"{word} " * count for word, count in zip(WORDS, counts, strict=True))
+        texts.append(Passage(f"f{number}", f"Chapter {number}. {' '.join(words.split())}", f"far{number // 2}"))
+    searched = Corpus(tuple(texts))
+    asked = tuple(
+        QueryPassages(f"g{number}", f"{passage.text} alpha alpha", {passage.id: 1}, passage.document)
+        for number, passage in enumerate(texts)
+    )
+    empty = Part(SplitName.TRAIN, (), searched)
+    return Split(empty, Part(SplitName.VALIDATION, (), searched), Part(SplitName.TEST, asked, searched), "g" * 16)
+
+
 @dataclass(frozen=True)
 class Example:
     """The ids of an example project."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from finetune_core.commands.output import Json, Project, emit, fail, note, project_id, wait_and_tell
-from finetune_core.workspace import comparisons, contenders
+from finetune_core.workspace import comparisons, contenders, out_of_domain
 from finetune_core.workspace.comparisons import ComparisonView
 
 
@@ -23,6 +23,16 @@ def register(app: typer.Typer) -> None:
         every: Annotated[
             bool, typer.Option("--all", help="Train what nobody tried on the version, then compare all there.")
         ] = False,
+        foreign: Annotated[
+            str,
+            typer.Option(
+                "--out-of-domain",
+                help="Questions the runs were not tuned for, scored as well: demo, a version, PROJECT/VERSION, or none.",
+            ),
+        ] = out_of_domain.DEMO,
+        to_services: Annotated[
+            bool, typer.Option("--send-out-of-domain", help="Send those to model services too, where a run uses any.")
+        ] = False,
         as_json: Json = False,
     ) -> None:
         """Score the untuned model, each tuned one and trivial baselines on the test questions; say what the change is worth."""
@@ -30,11 +40,12 @@ def register(app: typer.Typer) -> None:
         named = [name.strip() for given in runs or [] for name in given.split(",") if name.strip()]
         if every == bool(named):
             fail("Either --runs or --all is needed, and not both.", "Name runs, or give --all.")
+        choice = out_of_domain.named(identity, foreign, to_services=to_services)
         if every:
             _tell_estimate(identity, dataset)
-            launched = contenders.compare_all(identity, dataset)
+            launched = contenders.compare_all(identity, dataset, choice)
         else:
-            launched = comparisons.launch(identity, dataset, named)
+            launched = comparisons.launch(identity, dataset, named, choice)
         if not launched.is_finished:
             wait_and_tell(launched.job_id)
         view = comparisons.get(identity, contenders.result(identity, launched))
@@ -86,6 +97,7 @@ def text_of(view: ComparisonView) -> str:
     lines += ["", f"{result['num_questions']:,} questions, {result['num_searched']:,} {result['searched']}."]
     if result["frontier"]:
         lines.append(result["frontier"]["sentence"])
+    lines += [f"{name}: {said.get('sentence') or said['note']}" for name, said in view.out_of_domain().items()]
     return "\n".join(lines + [f"Note: {caveat}" for caveat in result["verdict"]["caveats"]])
 
 
@@ -101,6 +113,7 @@ def _run(view: ComparisonView, system: dict[str, Any]) -> dict[str, Any]:
             for name, interval in difference["metrics"].items()
         },
         "verdict": difference["verdict"],
+        "out_of_domain": (view.result.get("out_of_domain") or {}).get("models", {}).get(system["key"]),
     }
 
 

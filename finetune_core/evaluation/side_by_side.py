@@ -114,20 +114,20 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
             {
                 "system": entry.key,
                 "against": entry.against,
-                **_finite({"before": contrast.before, "after": contrast.after}),
+                **finite({"before": contrast.before, "after": contrast.after}),
                 "spread": _spread(by_key[entry.against].report, entry.report, measures),
                 "step": _step(by_key[entry.over or entry.against], entry, measures),
-                "metrics": {name: _finite(asdict(interval)) for name, interval in intervals.items()},
+                "metrics": {name: finite(asdict(interval)) for name, interval in intervals.items()},
                 "floors": {
-                    floor.key: _finite(asdict(_above(floor, entry, measures))) for floor in _floors(entries, entry)
+                    floor.key: finite(asdict(_above(floor, entry, measures))) for floor in _floors(entries, entry)
                 },
-                "verdict": _finite(asdict(verdict_of_one)),
+                "verdict": finite(asdict(verdict_of_one)),
             }
             for entry, intervals, contrast, verdict_of_one in zip(
                 tuned, differences, contrasts, judgement.verdicts, strict=True
             )
         ],
-        "verdict": {**_finite(asdict(verdict)), "system": chosen.key, "caveats": [*circumstances.leaks, *caveats]},
+        "verdict": {**finite(asdict(verdict)), "system": chosen.key, "caveats": [*circumstances.leaks, *caveats]},
     }
 
 
@@ -141,7 +141,7 @@ def _step(before: Entry, after: Entry, measures: Measures) -> dict[str, Any]:
     """What the last step of tuning bought: the headline's interval over what it was put on (its key in `over`)."""
     metric = measures.metrics[measures.headline]
     gain = paired_interval(before.report.columns, after.report.columns, before.report.groups, metric)
-    return {"over": before.key, "gain": _finite(asdict(gain))}
+    return {"over": before.key, "gain": finite(asdict(gain))}
 
 
 def _spread(before: Report, after: Report, measures: Measures) -> float | None:
@@ -169,20 +169,18 @@ def _users(untuned: Entry, entries: Sequence[Entry]) -> str:
 
 def _contrast(base: Entry, tuned: Entry, interval: Interval, measures: Measures, is_comparable: bool) -> Contrast:
     """`is_comparable`: runs of several recipes measure themselves on validation each in its own way."""
-    metric = measures.metrics[measures.headline]
-    both = _scored_in_both(base.report, tuned.report, getattr(metric, "columns", tuple(base.report.columns)))
-    before, after = (
-        metric({name: values[both] for name, values in entry.report.columns.items()}) for entry in (base, tuned)
-    )
+    before, after = values_in_both(base.report, tuned.report, measures.metrics[measures.headline])
     return Contrast(tuned.name, before, after, interval, tuned.validation if is_comparable else None)
 
 
-def _scored_in_both(a: Report, b: Report, columns: Sequence[str]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def values_in_both(a: Report, b: Report, metric: Metric) -> tuple[float, float]:
+    """The metric of each of two reports of the same examples, over the rows that could be scored in both."""
     both = np.ones(len(a.ids), dtype=bool)
-    for name in columns:
+    for name in getattr(metric, "columns", tuple(a.columns)):
         for report in (a, b):
             both &= ~np.isnan(report.columns[name].reshape(len(a.ids), -1)).any(axis=1)
-    return both
+    first, second = (metric({name: values[both] for name, values in report.columns.items()}) for report in (a, b))
+    return first, second
 
 
 def _reranking_ms(before: Report, after: Report) -> float | None:
@@ -229,9 +227,9 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "model_id": entry.model_id,
         "validation": entry.validation,
         "num_leaking": entry.num_leaking,
-        "facts": _finite(report.facts),
+        "facts": finite(report.facts),
         "metrics": {
-            name: _finite(
+            name: finite(
                 {
                     "value": interval.difference,
                     "low": interval.low,
@@ -272,10 +270,11 @@ def _recommended(
 def _frontier(found: Recommendation | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    return {**asdict(found), "interval": _finite(asdict(found.interval)), "margin": MARGIN}
+    return {**asdict(found), "interval": finite(asdict(found.interval)), "margin": MARGIN}
 
 
-def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+def finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for JSON: numbers that are not finite are null."""
     return {
         key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
     }

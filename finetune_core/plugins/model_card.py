@@ -34,7 +34,8 @@ class CardFacts:
     """All that the card says. Texts that people or documents gave are shown as they are, never as Markdown.
 
     `dataset` has name, hash, split_rule, num_train, num_validation, num_test and num_never_reviewed. Without a `verdict`
-    the card says that the model was not compared yet, and gives the validation values if both are known.
+    the card says that the model was not compared yet, and gives the validation values if both are known. `out_of_domain`
+    says what tuning did to questions it was not tuned for, "" where nobody measured it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class CardFacts:
     verdict: str = ""
     num_questions: int = 0
     metrics: tuple[MetricPair, ...] = ()
+    out_of_domain: str = ""
     warnings: tuple[str, ...] = field(default=())
 
 

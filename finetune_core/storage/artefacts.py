@@ -39,6 +39,12 @@ def publish(folder: Path, manifest: dict[str, Any]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove(folder: Path) -> None:
+    """Delete an artefact, its manifest first: whatever stops this halfway, what is left is no artefact."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a complete artefact. Raises ArtefactError where there is none or it cannot be read."""
     try:

@@ -5,7 +5,6 @@ import functools
 import io
 import json
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ArtefactError
+from finetune_core.jobs import out_of_domain
 from finetune_core.jobs.executors.compare import comparison_id
+from finetune_core.jobs.out_of_domain import Choice
 from finetune_core.records import Passage
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import comparisons as comparison_rows
@@ -61,6 +62,11 @@ class ComparisonView:
         """What stands beside the tuned system of that key besides its base, in order. KeyError if there is none."""
         beside = self.system(key)["beside"]
         return [system for system in self.result["systems"] if system["role"] == "floor" and system["key"] in beside]
+
+    def out_of_domain(self) -> dict[str, dict[str, Any]]:
+        """What tuned models did to questions they were not tuned for, by name, the candidate first; {} if nobody asked."""
+        found = (self.result.get("out_of_domain") or {}).get("models", {})
+        return {system["name"]: found[system["key"]] for system in self.tuned if system["key"] in found}
 
     def difference(self, key: str) -> dict[str, Any]:
         """The differences of the tuned system of that key from its base. KeyError if there is none."""
@@ -149,25 +155,31 @@ class SideBySide:
     right: tuple[Passage, ...]
 
 
-def launch(project_id: str, dataset: str, runs: Sequence[str]) -> Launched:
+def launch(project_id: str, dataset: str, runs: Sequence[str], foreign: Choice | None = None) -> Launched:
     """Compare `runs` (ids of runs or models, or model names) on the test questions of `dataset` (name or id).
 
-    A comparison that is there already is returned, and one under way is joined. Raises DatasetError or ArtefactError
-    that names what is missing.
+    `foreign` names questions the models were not tuned for, to be scored as well; models that take no passages have no
+    use for it. A comparison that is there already is returned, unless its foreign questions can be tried again; one under
+    way is joined. Raises DatasetError or ArtefactError that names what is missing.
     """
     version = datasets.get(project_id, dataset)
     if not runs:
         raise ArtefactError("No run was named to compare.", hint="Choose at least one finished run.")
     model_ids = list(dict.fromkeys(models.by_name(project_id, run).id for run in runs))
-    identity = comparison_id(version.id, model_ids)
+    foreign = foreign if version.record == datasets.PAIRS else None
+    identity = comparison_id(version.id, model_ids, foreign)
     with database.reading() as connection:
         row = comparison_rows.find(connection, identity)
-    if row is not None:
+    if row is not None and not out_of_domain.may_retry(row.result.get("out_of_domain")):
         return Launched(identity, row.job_id, is_finished=True)
     job_id = jobs.submit(
         project_id,
         "compare",
-        {"dataset_id": version.id, "model_ids": model_ids},
+        {
+            "dataset_id": version.id,
+            "model_ids": model_ids,
+            "out_of_domain": foreign.model_dump() if foreign else None,
+        },
         title=f"Compare {len(model_ids)} run{'' if len(model_ids) == 1 else 's'} on {version.name}",
         unique_key=f"compare:{project_id}:{identity}",
     )
@@ -194,9 +206,7 @@ def delete(project_id: str, identity: str) -> None:
     get(project_id, identity)
     with database.writing() as connection:
         comparison_rows.remove(connection, identity)
-    files = comparison_rows.folder(project_id, identity)
-    (files / artefacts.MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(files, ignore_errors=True)
+    artefacts.remove(comparison_rows.folder(project_id, identity))
 
 
 def outcomes(

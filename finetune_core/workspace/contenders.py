@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from finetune_core import recipes
 from finetune_core.errors import DatasetError, FinetuneError
 from finetune_core.jobs.executors.compare import comparison_id
+from finetune_core.jobs.out_of_domain import Choice, may_retry
 from finetune_core.recipe import Recipe
 from finetune_core.storage import comparisons, database
 from finetune_core.workspace import datasets, jobs, models, runs
@@ -63,13 +64,14 @@ def foresee(project_id: str, dataset_id: str) -> tuple[Foreseen, ...]:
     return tuple(found)
 
 
-def compare_all(project_id: str, dataset_id: str) -> Launched:
+def compare_all(project_id: str, dataset_id: str, foreign: Choice | None = None) -> Launched:
     """Train with default settings what nobody tried on that version, wait for what is under way there, and compare all.
 
     Everything that finds passages is compared without and with the best tuned reranker. What is there already is reused:
     models, runs under way, and the comparison itself if nothing is new. All settings are checked before the first run is
-    queued; asked for twice, it happens once. Cancelling the job cancels the trainings it had queued. Raises DatasetError for
-    a version that nothing can learn from, and what `runs.launch` raises.
+    queued; asked for twice, it happens once. `foreign` are questions to score besides that nothing was tuned for; they are
+    never sent to a service from here, because nobody saw what that would be. Cancelling the job cancels the trainings it
+    had queued. Raises DatasetError for a version that nothing can learn from, and what `runs.launch` raises.
     """
     version = datasets.get(project_id, dataset_id)
     found = contenders(project_id, version.id)
@@ -78,11 +80,14 @@ def compare_all(project_id: str, dataset_id: str) -> Launched:
             f"Nothing here learns from {version.name!r} without a service or advice against it.",
             hint="Set up a training on the Train page.",
         )
+    foreign = (
+        foreign and foreign.model_copy(update={"to_services": False}) if version.record == datasets.PAIRS else None
+    )
     if not found.run_ids and not found.missing:
-        identity = comparison_id(version.id, found.model_ids, with_reranker=True)
+        identity = comparison_id(version.id, found.model_ids, foreign, with_reranker=True)
         with database.reading() as connection:
             row = comparisons.find(connection, identity)
-        if row is not None:
+        if row is not None and not may_retry(row.result.get("out_of_domain")):
             return Launched(identity, row.job_id, is_finished=True)
     for recipe in found.missing:
         runs.checked_config(project_id, recipe.name, {})
@@ -91,7 +96,7 @@ def compare_all(project_id: str, dataset_id: str) -> Launched:
         project_id,
         "compare",
         {"dataset_id": version.id, "model_ids": found.model_ids, "run_ids": [*found.run_ids, *started],
-         "with_reranker": True},
+         "with_reranker": True, "out_of_domain": foreign.model_dump() if foreign else None},
         title=f"Compare all on {version.name}",
         unique_key=f"compare-all:{project_id}:{version.id}",
         after=dict.fromkeys(found.run_ids, False) | dict.fromkeys(started, True),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune_core.corpus.demo import questions, reserved_topics, topics
+from finetune_core.corpus.demo.evaluation_set import CHUNK_TOKENS, OVERLAP_TOKENS
 from finetune_core.errors import JobError
 from finetune_core.storage.pairs import PairState
 from finetune_core.workspace import comparisons, datasets, generation, jobs, projects, runs
@@ -14,8 +15,6 @@ from finetune_core.workspace.jobs import JobState, JobView
 from finetune_core.workspace.projects import Project
 
 PROJECT_NAME = "Demo"
-CHUNK_TOKENS = 128
-OVERLAP_TOKENS = 16
 NUM_PAIRS = 430
 """At most so many are written, filters passed. A tenth goes to validation, so that at most 400 are left to train on."""
 MAX_ROUNDS = 4 if generation.DEFAULT_GENERATOR == "extractive" else 1

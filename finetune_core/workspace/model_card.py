@@ -12,7 +12,7 @@ from finetune_core.plugins import model_card as card
 from finetune_core.plugins.model_card import CardFacts, DocumentShare, MetricPair
 from finetune_core.records import Corpus, Labelled, QueryPassages
 from finetune_core.storage import comparisons, database, datasets, documents
-from finetune_core.workspace import models
+from finetune_core.workspace import models, out_of_domain
 
 __all__ = ["DocumentShare"]
 
@@ -89,6 +89,9 @@ def markdown(model_id: str) -> str:
             passage_prefix=passage_prefix,
             documents=come_from.documents[:MAX_DOCUMENTS],
             num_more_documents=max(0, len(come_from.documents) - MAX_DOCUMENTS),
+            out_of_domain=" ".join(
+                said["sentence"] for said in out_of_domain.of_model(model.project_id, model.id).values()
+            ),
             warnings=tuple(map(str, dataset.get("warnings", []))),
             **_judgement(model),
         )

@@ -5,12 +5,16 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import update
 from streamlit.proto.Metric_pb2 import Metric as MetricProto
 
 from finetune_core import recipes
 from finetune_core.jobs import supervisor
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.workspace import comparisons, jobs
+from finetune_core.providers.prices import Prices
+from finetune_core.records import ServiceKind
+from finetune_core.storage import database, providers, tables
+from finetune_core.workspace import comparisons, jobs, model_card
 from finetune_core.workspace.comparisons import Change, OutcomeFilter
 from tests import example_comparison
 from tests.example_comparison import RECIPE, Example
@@ -47,6 +51,7 @@ def test_without_models_it_says_what_to_do_first(open_page: OpenPage) -> None:
 
 def test_launching_from_the_page(open_page: OpenPage, compared: Example) -> None:
     app = open_page("compare", project=compared.project_id)
+    app.selectbox(key="launch_foreign_name").select("none").run()
     app.button(key="launch_start").click().run()
     assert not app.exception
     assert [job.kind for job in jobs.listing(compared.project_id)] == ["compare"]
@@ -176,6 +181,7 @@ def test_everything_on_a_version_is_compared_with_one_press(
     assert "Other words · time unknown" in texts(app)
     assert "2 models are there already." in texts(app)
     assert app.button(key="launch_all_start").label == "Train what is missing and compare all"
+    app.selectbox(key="launch_foreign_name").select("none").run()
     app.button(key="launch_all_start").click().run()
     assert not app.exception, app.exception
     assert "Waiting for 1 training" in texts(app)
@@ -185,3 +191,49 @@ def test_everything_on_a_version_is_compared_with_one_press(
     app.run()
     assert not app.exception, app.exception
     assert "Not compared, because its training left no model" in texts(app)
+
+
+def test_a_loss_on_foreign_questions_is_shown_beside_the_gain_and_with_the_model(
+    open_page: OpenPage, compared: Example
+) -> None:
+    far = example_comparison.projects.create("Far").id
+    example_comparison.add_dataset(far, example_comparison.foreign_split(), f"far {HOSTILE}")
+    app = open_page("compare", project=compared.project_id)
+    chooser = app.selectbox(key="launch_foreign_name")
+    assert chooser.value == "demo"
+    chooser.select(f"Far/far {HOSTILE}").run()
+    app.multiselect(key="launch_models").set_value([compared.good]).run()
+    app.button(key="launch_start").click().run()
+    run_queued_here()
+    app = open_page("compare", project=compared.project_id)
+    app.toggle(key="elsewhere_lost").set_value(True).run()
+    assert not app.exception, app.exception
+    assert app.header[0].value == "Tuning made it better"
+    assert ":red-badge[:material/trending_down: Worse elsewhere]" in texts(app)
+    assert "It pays for the gain elsewhere" in texts(app)
+    assert re.search(r"not tuned for .*40 questions\W+: nDCG@10 0\\\.383 → 0\\\.313", texts(app))
+    assert any("Rank before" in table.value.columns for table in app.table)
+    app = open_page("models", project=compared.project_id, model=compared.good)
+    assert "Worse elsewhere" in texts(app)
+    card = model_card.markdown(compared.good)
+    assert "on others it may be worse than the model it came from.\nOn questions it was not tuned for" in card
+    assert not re.search(r"(?<!\\)\]\(", card)
+
+
+def test_foreign_questions_are_sent_to_services_only_where_ticked(open_page: OpenPage, compared: Example) -> None:
+    with database.writing() as connection:
+        providers.save(connection, "", "House", ServiceKind.OPENAI, "http://127.0.0.1:9", "embedder", "", Prices())
+        manifest = {"recipe": "words", "config": {"base_model": "service:House"}}
+        connection.execute(update(tables.model).where(tables.model.c.id == compared.good).values(manifest=manifest))
+    far = example_comparison.projects.create("Far").id
+    example_comparison.add_dataset(far, example_comparison.foreign_split(), "far")
+    app = open_page("compare", project=compared.project_id)
+    app.multiselect(key="launch_models").set_value([compared.good])
+    app.selectbox(key="launch_foreign_name").select("Far/far").run()
+    assert "House would be sent 40 questions, 40 passages" in texts(app)
+    app.button(key="launch_start").click().run()
+    assert not jobs.listing(compared.project_id)[0].params["out_of_domain"]["to_services"]
+    jobs.cancel(jobs.listing(compared.project_id)[0].id)
+    app.checkbox(key="launch_foreign_send").check().run()
+    app.button(key="launch_start").click().run()
+    assert jobs.listing(compared.project_id)[0].params["out_of_domain"]["to_services"]

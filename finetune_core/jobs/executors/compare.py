@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel, Field, model_validator
 
 from finetune_core.errors import ArtefactError, DatasetError
-from finetune_core.jobs import queue, reranked
+from finetune_core.jobs import out_of_domain, queue, reranked
+from finetune_core.jobs.out_of_domain import Choice, Contender
 from finetune_core.jobs.portion import Portion
 from finetune_core.jobs.reranked import Reranked
 from finetune_core.jobs.run import JobRun
@@ -24,13 +25,15 @@ HEAVY = True
 class Params(BaseModel):
     """Which models to compare on which dataset version; those of `run_ids` are known once these runs have ended.
 
-    `with_reranker`: also put the best of the rerankers behind everything else that finds passages.
+    `with_reranker`: also put the best of the rerankers behind everything else that finds passages. `out_of_domain`: also
+    score base and tuned on questions they were not tuned for.
     """
 
     dataset_id: str
     model_ids: list[str] = Field(default=[], max_length=12)
     run_ids: list[str] = []
     with_reranker: bool = False
+    out_of_domain: Choice | None = None
 
     @model_validator(mode="after")
     def _checked(self) -> "Params":
@@ -39,9 +42,16 @@ class Params(BaseModel):
         return self
 
 
-def comparison_id(dataset_id: str, model_ids: Sequence[str], *, with_reranker: bool = False) -> str:
+SHARE_IN_DOMAIN = 0.6
+"""How much of the progress the comparison itself is, where foreign questions are scored after it."""
+
+
+def comparison_id(
+    dataset_id: str, model_ids: Sequence[str], foreign: Choice | None = None, *, with_reranker: bool = False
+) -> str:
     """The id of the comparison of these models on this version: the same question has the same answer."""
     identity = content_id("comparison", dataset_id, *sorted(set(model_ids)))
+    identity = content_id(identity, foreign.identity) if foreign else identity
     return content_id(identity, "with reranker") if with_reranker else identity
 
 
@@ -72,15 +82,33 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     for recipe in by_name.values():
         recipe.check(split.test)
     scored = {}
-    share = 0.5 if params.with_reranker else 0.98
+    end = SHARE_IN_DOMAIN if _foreign(params, by_name) else 0.98
+    share = end / 2 if params.with_reranker else end
     for position, row in enumerate(rows):
         portion = Portion(run, position / len(rows) * share, (position + 1) / len(rows) * share)
         scored[row.id] = _score_model(run, portion, by_name[row.recipe], row, split)
     behind = (
-        _score_reranked(run, Portion(run, share, 0.98), by_name, rows, scored, split) if params.with_reranker else []
+        _score_reranked(run, Portion(run, share, end), by_name, rows, scored, split) if params.with_reranker else []
     )
+    elsewhere = _out_of_domain(run, params, by_name, rows, scored)
     run.progress(0.98, "Working out intervals")
-    return _finish(run, params, by_name, rows, scored, split, behind, left_out)
+    return _finish(run, params, by_name, rows, scored, split, behind, left_out, elsewhere)
+
+
+def _foreign(params: Params, by_name: dict[str, Recipe]) -> Choice | None:
+    """The choice, None where the models learn from something else than questions with passages."""
+    return params.out_of_domain if all(one.record is QueryPassages for one in by_name.values()) else None
+
+
+def _out_of_domain(
+    run: JobRun, params: Params, by_name: dict[str, Recipe], rows: Sequence[ModelRow], scored: dict[str, list[_Scored]]
+) -> dict[str, Any] | None:
+    choice = _foreign(params, by_name)
+    if choice is None:
+        return None
+    keys = {row.id: {item.name: item.key for item in scored[row.id]} for row in rows}
+    contenders = [Contender(row, by_name[row.recipe], keys[row.id]["base"], keys[row.id]["tuned"]) for row in rows]
+    return out_of_domain.measure(run, Portion(run, SHARE_IN_DOMAIN, 0.98), contenders, choice, params.dataset_id)
 
 
 def _with_models_of_runs(run: JobRun, params: Params) -> tuple[Params, list[str]]:
@@ -213,7 +241,9 @@ def _finish(
     split: Split[Any],
     behind: Sequence[Reranked],
     left_out: Sequence[str],
+    elsewhere: dict[str, Any] | None,
 ) -> dict[str, Any]:
+    from finetune_core.evaluation.out_of_domain import add_to
     from finetune_core.evaluation.side_by_side import compare
 
     with database.reading() as connection:
@@ -225,8 +255,12 @@ def _finish(
     summary["dataset"] = {"id": version.id, "name": version.name}
     summary["recipes"] = list(by_name)
     summary["verdict"]["caveats"] += [f"Not compared, because its training left no model: {name}." for name in left_out]
-    identity = comparison_id(params.dataset_id, params.model_ids, with_reranker=params.with_reranker)
+    add_to(summary, elsewhere)
+    identity = comparison_id(
+        params.dataset_id, params.model_ids, params.out_of_domain, with_reranker=params.with_reranker
+    )
     target = comparisons.folder(run.project_id, identity)
+    _make_way(run, identity, target)
     with artefacts.publish(target, {"kind": "comparison", "summary": summary}) as temporary:
         comparisons.write_questions(temporary / comparisons.QUESTIONS_FILE, split.test)
         for entry in entries:
@@ -246,6 +280,16 @@ def _finish(
         )
     run.say(summary["verdict"]["sentence"])
     return {"comparison_id": identity, "verdict": summary["verdict"]}
+
+
+def _make_way(run: JobRun, identity: str, folder: Path) -> None:
+    """Remove the same comparison if its foreign questions could not be scored then: artefacts are never changed in place."""
+    with database.reading() as connection:
+        known = comparisons.find(connection, identity)
+    if known and out_of_domain.may_retry(known.result.get("out_of_domain")):
+        with run.writing() as connection:
+            comparisons.remove(connection, identity)
+        artefacts.remove(folder)
 
 
 def _measures(recipe: Recipe) -> Any:

@@ -1,17 +1,26 @@
 """Load the demo: the interpreter's language reference as documents, and the hand-written questions as a test set."""
 
-from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel
 
-from finetune_core.corpus.demo import DEMO, Question, QuoteFinder, Topic, questions, reserved_topics, topics
+from finetune_core.corpus.demo import (
+    DEMO,
+    Anchor,
+    Question,
+    Topic,
+    anchored,
+    question_id,
+    questions,
+    topic_documents,
+    topics,
+)
 from finetune_core.jobs.executors.ingest import chunker_of, mark_duplicates
 from finetune_core.jobs.run import JobRun
-from finetune_core.records import SplitName, content_id
+from finetune_core.records import SplitName
 from finetune_core.storage import database, documents, pairs, projects
 from finetune_core.storage.anchoring import anchor_anew
-from finetune_core.storage.documents import Chunk, NewDocument
+from finetune_core.storage.documents import NewDocument
 from finetune_core.storage.pairs import NewPair, PairSource, PairState
 
 HEAVY = False
@@ -30,7 +39,7 @@ def execute(run: JobRun, params: Params) -> dict[str, Any]:
     """
     ids = _add_documents(run)
     run.progress(1.0, "Finding the answers of the test questions")
-    found, num_missing = _anchored(run, ids)
+    found, num_missing = _anchored(run)
     _add_pairs(run, found)
     num_documents = len(set(ids.values()))  # "if" and "else" are one text
     run.say(f"{num_documents} documents, {len(found)} test questions, {num_missing} quotes not found")
@@ -44,7 +53,7 @@ def _add_documents(run: JobRun) -> dict[str, str]:
         known = set(documents.document_ids(connection, run.project_id))
     assert project is not None, "a project with a live job cannot be deleted"
     chunker = chunker_of(project)
-    ids = {topic.name: content_id("document", topic.text) for topic in topics()}
+    ids = topic_documents()
     for done, topic in enumerate(topics()):
         run.progress(0.9 * done / len(ids), f"Reading {topic.title}")
         new = _document(topic, ids[topic.name])
@@ -69,36 +78,27 @@ def _document(topic: Topic, document_id: str) -> NewDocument:
     )
 
 
-def _anchored(run: JobRun, ids: dict[str, str]) -> tuple[list[NewPair], int]:
+def _anchored(run: JobRun) -> tuple[list[NewPair], int]:
     """A pair for each question whose quote stands in a chunk that is searched, and the number of the others."""
     with database.reading() as connection:
         chunks = documents.included_chunks(connection, run.project_id)
-    # The chunks of reserved topics come first, so that a question belongs to its own topic where others say the same.
-    reserved = {ids[name] for name in reserved_topics() if name in ids}
-    chunks.sort(key=lambda chunk: chunk.document_id not in reserved)
+    chunks.sort(key=lambda chunk: (chunk.document_id, chunk.position))
     document_of = {chunk.id: chunk.document_id for chunk in chunks}
-    finder = QuoteFinder({chunk.id: chunk.text for chunk in chunks}, _neighbours(chunks))
-    found: list[NewPair] = []
-    for question in questions():
-        run.checkpoint()
-        if anchor := finder.find(question.quote):
-            found.append(_pair(question, anchor.chunk_ids, anchor.evidence, document_of[anchor.chunk_ids[0]]))
+    found = [
+        _pair(question, anchor, document_of[anchor.chunk_ids[0]])
+        for question, anchor in anchored([chunk.passage for chunk in chunks], run.checkpoint)
+    ]
     return found, len(questions()) - len(found)
 
 
-def _neighbours(chunks: list[Chunk]) -> list[tuple[str, str]]:
-    ordered = sorted(chunks, key=lambda chunk: (chunk.document_id, chunk.position))
-    return [(a.id, b.id) for a, b in pairwise(ordered) if a.document_id == b.document_id]
-
-
-def _pair(question: Question, chunk_ids: tuple[str, ...], evidence: str, document_id: str) -> NewPair:
+def _pair(question: Question, anchor: Anchor, document_id: str) -> NewPair:
     return NewPair(
-        id=content_id(DEMO, question.question),
+        id=question_id(question),
         question=question.question,
-        grades=dict.fromkeys(chunk_ids, 1),
+        grades=dict.fromkeys(anchor.chunk_ids, 1),
         document_id=document_id,
         source=PairSource.WRITTEN,
-        evidence=evidence,
+        evidence=anchor.evidence,
         generator=DEMO,
         split=SplitName.TEST,
         state=PairState.ACCEPTED,

@@ -1,8 +1,10 @@
 """Launching, reading back, and question by question."""
 
+import contextlib
 import csv
 import io
 import json
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -118,7 +120,8 @@ def test_delete_keeps_the_models(view: comparisons.ComparisonView, compared: Exa
 
 
 def test_the_command_prints_what_scripts_need(view: comparisons.ComparisonView) -> None:
-    arguments = ["compare", "--project", "Library", "--dataset", "v1", "--runs", "run-good,run-bad"]
+    arguments = ["compare", "--project", "Library", "--dataset", "v1", "--out-of-domain", "none"]
+    arguments += ["--runs", "run-good,run-bad"]
     result = CliRunner().invoke(commands.build(), [*arguments, "--json"])
     assert result.exit_code == 0, result.output
     said = json.loads(result.stdout)
@@ -133,3 +136,29 @@ def test_the_command_prints_what_scripts_need(view: comparisons.ComparisonView) 
     assert "careless" in text, "the first of two --runs was dropped"
     assert "nDCG@10" in text
     assert "45 passages" in text
+
+
+def test_the_command_takes_foreign_questions_by_name(compared: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    far = example_comparison.projects.create("Far").id
+    example_comparison.add_dataset(far, example_comparison.foreign_split(), "far")
+    waited = jobs.wait
+
+    def wait(job_id: str, **options: Any) -> jobs.JobView:
+        with contextlib.redirect_stdout(io.StringIO()):  # the job's log, which would have a file of its own
+            run_queued_here()
+        return waited(job_id, **options)
+
+    monkeypatch.setattr(jobs, "wait", wait)
+    arguments = ["compare", "--project", "Library", "--dataset", "v1", "--runs", "run-good", "--out-of-domain"]
+    result = CliRunner().invoke(commands.build(), [*arguments, "Far/far", "--json"])
+    assert result.exit_code == 0, result.output
+    said = json.loads(result.stdout)
+    found = said["runs"]["run-good"]["out_of_domain"]
+    assert found["outcome"] == "worse"
+    assert found["interval"]["high"] < 0
+    assert said["caveats"][0].startswith("It pays for the gain elsewhere.")
+    text = CliRunner().invoke(commands.build(), [*arguments, "Far/far"]).stdout
+    assert f"careful: {found['sentence']}" in text
+    refused = CliRunner().invoke(commands.build(), [*arguments, "Near"])
+    assert isinstance(refused.exception, DatasetError)
+    assert "there are: demo, v1, Far/far, none" in str(refused.exception)

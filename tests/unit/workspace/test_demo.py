@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from finetune_core.corpus.demo import questions, reserved_topics, topics
+from finetune_core.corpus.demo import evaluation_set, questions, reserved_topics, topics
 from finetune_core.jobs.executors import demo as executors_demo
 from finetune_core.jobs.states import JobState, JobView
 from finetune_core.jobs.worker import run_queued_here
+from finetune_core.providers.bundled import BUNDLED_EMBEDDER
+from finetune_core.providers.tokens import TokenCounter
 from finetune_core.storage import database, documents, pairs
 from finetune_core.storage.pairs import Pair, PairFilter, PairState
 from finetune_core.workspace import demo, jobs, pipeline, projects
@@ -55,6 +57,13 @@ def test_every_question_is_an_accepted_test_pair_whose_evidence_stands_in_its_ch
         # An answer in a text that training questions may be written on would be learnt, not found.
         assert {chunks[chunk_id].document_id for chunk_id in grades[pair.id]} <= held_out
     assert len({pair.document_id for pair in written_pairs(project_id)}) >= len(reserved_topics()) - 2
+    # Other projects' models are judged on the very same, made without a project.
+    part = evaluation_set(TokenCounter.for_model(BUNDLED_EMBEDDER))
+    assert list(part.corpus) == [chunk.passage for chunk in chunks.values()]
+    assert {example.id: example.relevant for example in part.examples} == grades
+    assert {one.id: one.group for one in part.examples} == {
+        pair.id: pair.document_id for pair in written_pairs(project_id)
+    }
 
 
 def test_a_hand_checked_question_leads_to_the_chunk_with_its_answer() -> None:
