@@ -24,6 +24,10 @@ from finetune_core.wording import counted, metric_title
 STOPPED = "It was stopped before these questions were scored; compare again to have them scored."
 
 
+STANDS_ON = ("base_model", "retriever")
+"""The settings that name what a tuned model is used with; a teacher, or a stock reranker beside it, is not asked here."""
+
+
 class Choice(BaseModel):
     """The foreign questions: the demo's where no version is named, else the test questions of a version of any project.
 
@@ -105,13 +109,11 @@ def may_retry(found: Mapping[str, Any] | None) -> bool:
 
 def services(connection: Connection, config: Mapping[str, Any]) -> dict[str, bool]:
     """The services that a model with these settings asks, by name: whether it is for searches, else for vectors."""
-    found: dict[str, bool] = {}
-    for key, value in config.items():
-        if not isinstance(value, str) or not value:
-            continue
-        if key == "service":
-            found[value] = True
-        elif value.startswith(SERVICE_REFERENCE):
+    reranker = str(config.get("service") or "")
+    found = {reranker: True} if reranker else {}
+    for name in STANDS_ON:
+        value = str(config.get(name) or "")
+        if value.startswith(SERVICE_REFERENCE):
             found[value.removeprefix(SERVICE_REFERENCE)] = False
         elif value.startswith(MODEL_REFERENCE):
             row = models.find(connection, value.removeprefix(MODEL_REFERENCE))

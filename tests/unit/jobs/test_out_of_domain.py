@@ -175,6 +175,8 @@ def test_nothing_is_sent_to_a_service_unasked(compared: Example) -> None:
         for model_id, base in ((compared.bad, "service:House"), (compared.good, f"model:{compared.bad}")):
             manifest = {**row.manifest, "config": {"base_model": base}}
             connection.execute(update(tables.model).where(tables.model.c.id == model_id).values(manifest=manifest))
+        assert out_of_domain.services(connection, {"teacher": "service:House", "base_model": "m"}) == {}
+        assert out_of_domain.services(connection, {"service": "House", "base_model": "m"}) == {"House": True}
     choice = foreign_choice()
     note = told(run_compare(compared, choice))["note"]
     assert "House would be sent 40 questions, 40 passages" in note
