@@ -122,7 +122,7 @@ def _schema_problem(text: str) -> str:
     try:
         Draft202012Validator.check_schema(json.loads(text))
     except SchemaError as error:
-        return error.message[:200]
+        return str(error.message)[:200]
     except RecursionError:
         return "it is nested too deeply"
     return ""
