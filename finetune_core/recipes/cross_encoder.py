@@ -18,7 +18,7 @@ from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files, export_fo
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, Corpus, Part, QueryPassages, Split
 from finetune_core.training import cost, estimates
 from finetune_core.training.reranker_config import ONE_POSITIVE, RerankerConfig
-from finetune_core.training.reranking import fitted_weight, train_reranker
+from finetune_core.training.reranking import VALIDATION_TIME, fitted_weight, train_reranker
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def estimate(outline: Outline, config: RerankerConfig, machine: Machine) -> Esti
     longest = int(pairs_N.max(initial=0))
     pairs_at_once = config.batch_size * round(num_pairs / max(num_rows, 1))
     return Estimate(
-        seconds=encoding.seconds + estimates.VALIDATION * seconds,
+        seconds=encoding.seconds + (1 + VALIDATION_TIME) * seconds,
         basis=speed.basis,
         num_steps=config.epochs * -(-num_rows // config.batch_size),
         memory_bytes=cost.train_memory_bytes(size, pairs_at_once * longest, longest),

@@ -28,6 +28,10 @@ from finetune_core.training.validation import TRAINING_COST, VALIDATION_SHARE
 NUM_FITTED = 50
 
 
+VALIDATION_TIME = 1.5 * VALIDATION_SHARE
+"""Of the training time: all steps' validations take a third of it, fitting the retriever's weight takes the rest."""
+
+
 @dataclass(frozen=True)
 class TrainedReranker:
     """The outcome: a folder with the model at its best step, the weight of the retriever's score, and facts of the run."""
@@ -76,7 +80,7 @@ def train_reranker(
     session.train(plan)
     session.save_best(run.workdir / "model")
     larger = retrieved_pool(split.validation, retriever, config.depth, num_for_mixture, run)
-    weight = learner.weight_on(larger, lambda: None)
+    weight = learner.weight_on(larger, session.listen)
     facts: dict[str, Any] = {"base_validation": base_value_or_none, "base_seconds": time.monotonic() - started}
     facts |= {"num_rows": len(rows), "num_pairs": num_pairs, "retriever_weight": weight, "pool": pool.facts}
     facts["num_for_mixture"] = len(larger.queries)

@@ -115,7 +115,7 @@ class Session:
             return
         self.run.progress(self._share(self.selection.last_step), "Training")
         self._trainer = self._make_trainer(plan)
-        listeners = [module.register_forward_pre_hook(lambda *_: self._listen()) for module in self.learner.heard]
+        listeners = [module.register_forward_pre_hook(lambda *_: self.listen()) for module in self.learner.heard]
         try:
             self._saved_at = self._marked_at = time.monotonic()
             self._trainer.train(resume_from_checkpoint=str(self.resumed_from) if self.resumed_from else None)
@@ -129,7 +129,8 @@ class Session:
         shutil.rmtree(folder, ignore_errors=True)
         checkpoints.write_whole(folder, self.learner.save)
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Hear what a person asks of the run, as `Run.checkpoint` does; a stop is noted, not raised."""
         with self._heeding():
             self.run.checkpoint()
 
@@ -184,7 +185,7 @@ class Session:
 
     def _validate(self, step: int) -> bool:
         started = time.monotonic()
-        values = self.learner.measure(self._listen)
+        values = self.learner.measure(self.listen)
         self._log(step, **values)
         self.selection.validation_seconds += time.monotonic() - started
         return self.selection.take(step, self._signed(values[self.learner.metric]))
