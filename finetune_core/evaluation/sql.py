@@ -14,13 +14,13 @@ import numpy as np
 from finetune_core.errors import FinetuneError, ProviderError, QueryError, QueryRefusedError
 from finetune_core.evaluation.asking import ask_all, cost_facts
 from finetune_core.evaluation.prompt_files import prompt
-from finetune_core.evaluation.said import ResultTable, Said, detail
+from finetune_core.evaluation.said import Said, detail
 from finetune_core.evaluation.schemas import best_table, fitted_schema, named_columns, words_of
 from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
 from finetune_core.metrics.sql import Difficulty, difficulty, normalised, orders_rows, results_match, schema_tables
 from finetune_core.providers.chat import Chat, Message, Request
-from finetune_core.providers.database import Database, Limits, Rows, quoted
+from finetune_core.providers.database import Database, Limits, ResultTable, quoted
 from finetune_core.providers.statements import parse_statements
 from finetune_core.recipe import Metric, Prices, Report, Run
 from finetune_core.records import Part, SqlQuestion, content_id
@@ -191,7 +191,7 @@ def answer_sql(writer: SqlWriter, question: SqlQuestion, run: Run) -> Said:
         rows = Database(question.database).query(query, SHOWN, run.checkpoint)
     except FinetuneError as error:
         return Said(query, f"{error.message} {error.hint}" if isinstance(error, ProviderError) else error.message)
-    return Said(query, table=ResultTable(rows.columns, rows.rows, rows.is_cut))
+    return Said(query, table=rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ class _Expected:
         known = {str(level) for level in Difficulty}
         named = question.difficulty.strip().lower().removesuffix(" hard")
         self.level = named if named in known else str(difficulty(question.sql, self._dialect) or "")
-        self._rows: Rows | None = None
+        self._rows: ResultTable | None = None
         self.failure = ""
         if self._database is not None:
             self._read_rows(question.sql, self._database)
@@ -252,7 +252,7 @@ class _Expected:
         return _Score(float(is_right), float(is_right), exact, parses, 1.0, note)
 
 
-def _difference(right: Rows, given: Rows) -> str:
+def _difference(right: ResultTable, given: ResultTable) -> str:
     """In a few words, how a result differs from the right one."""
     if len(right.rows) != len(given.rows):
         return f"It gives {len(given.rows):,} rows; {len(right.rows):,} are right."

@@ -62,7 +62,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class ResultTable:
     """What a query gave. `is_cut`: there were more rows, or longer cells, than the limits allow."""
 
     columns: tuple[str, ...]
@@ -127,7 +127,7 @@ class Database:
         name = self._url.database or self._url.host or self.kind
         return Path(name).stem if self.kind == "sqlite" else name
 
-    def query(self, sql: str, limits: Limits | None = None, checkpoint: Checkpoint | None = None) -> Rows:
+    def query(self, sql: str, limits: Limits | None = None, checkpoint: Checkpoint | None = None) -> ResultTable:
         """What the SELECT in `sql` gives.
 
         Raises QueryRefusedError if it is not one SELECT or would do more than read, QueryLimitError if it takes too long,
@@ -165,7 +165,7 @@ class Database:
         """
         return sql if self.kind == "sqlite" else query.sql(dialect=self.dialect, comments=False)
 
-    def _run(self, sql: str, limits: Limits) -> Rows:
+    def _run(self, sql: str, limits: Limits) -> ResultTable:
         started = time.monotonic()
         try:
             with self._connected(limits.timeout_s) as connection:
@@ -175,7 +175,7 @@ class Database:
                     rows, is_cut = _fetch(result, limits)
         except Exception as error:
             raise self._explained(error, time.monotonic() - started, limits) from error
-        return Rows(columns, rows, is_cut, time.monotonic() - started)
+        return ResultTable(columns, rows, is_cut, time.monotonic() - started)
 
     def _connected(self, timeout_s: float) -> "Connection":
         """A connection that cannot write; what it did is rolled back when it is closed."""
