@@ -4,6 +4,7 @@ Source: A. Z. Broder, "On the resemblance and containment of documents", 1997; t
 A text is the set of its runs of three words; two texts resemble each other by the Jaccard index of their sets.
 """
 
+import functools
 import re
 import unicodedata
 import zlib
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 THRESHOLD = 0.85
 NUM_PERMUTATIONS = 128
 SHINGLE_WORDS = 3
+SLACK = 0.1
+"""How far below the threshold candidates are still proposed, so that few true pairs are missed; the estimate decides."""
 MOST_ALIKE = 50
 """A text that repeats so many earlier ones is not itself compared with later ones, which repeat those as well."""
 
@@ -65,16 +68,19 @@ def find_alike(
     if not found:
         return {}
     index = _index(threshold)
-    sketches: dict[int, MinHash] = {}
-    for position, (_, sketch) in zip(found, _sketches(texts[position] for position in found), strict=True):
-        if sketch is not None:
-            sketches[position] = sketch
-            index.insert(position, sketch, check_duplication=False)
-    for j, sketch in _sketches(texts):
+    own = {position: shingles(texts[position]) for position in found}
+    sketches = {position: _sketch(runs) for position, runs in own.items() if runs}
+    for position, sketch in sketches.items():
+        index.insert(position, sketch, check_duplication=False)
+    known = set[bytes]().union(*own.values())
+    for j, text in enumerate(texts):
         if checkpoint is not None:
             checkpoint()
-        if sketch is None:
+        runs = shingles(text)
+        # Who is like one of them has most of its runs in common with all of them, which is far cheaper to see.
+        if len(runs & known) <= (threshold - SLACK) * len(runs):
             continue
+        sketch = _sketch(runs)
         for i in map(int, index.query(sketch)):
             if i == j or float(sketch.jaccard(sketches[i])) < threshold:
                 continue
@@ -119,20 +125,24 @@ def _index(threshold: float) -> "MinHashLSH":
 
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
-    # The index proposes candidates at a slightly lower bar, so that few true pairs are missed; the estimate decides.
-    return MinHashLSH(threshold=max(0.05, threshold - 0.1), num_perm=NUM_PERMUTATIONS)
+    return MinHashLSH(threshold=max(0.05, threshold - SLACK), num_perm=NUM_PERMUTATIONS)
 
 
 def _sketches(texts: Iterable[str]) -> Iterator[tuple[int, "MinHash | None"]]:
+    for position, text in enumerate(texts):
+        runs = shingles(text)
+        yield position, _sketch(runs) if runs else None
+
+
+def _sketch(runs: set[bytes]) -> "MinHash":
+    sketch = _empty().copy()
+    sketch.update_batch(runs)
+    return sketch
+
+
+@functools.lru_cache(maxsize=1)
+def _empty() -> "MinHash":
     from datasketch import MinHash
 
     # CRC-32 is a quarter of the time of SHA-1 here, and the permutations mix it again.
-    empty = MinHash(num_perm=NUM_PERMUTATIONS, hashfunc=zlib.crc32)
-    for position, text in enumerate(texts):
-        runs = shingles(text)
-        if not runs:
-            yield position, None
-            continue
-        sketch = empty.copy()
-        sketch.update_batch(runs)
-        yield position, sketch
+    return MinHash(num_perm=NUM_PERMUTATIONS, hashfunc=zlib.crc32)

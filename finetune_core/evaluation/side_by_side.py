@@ -87,19 +87,8 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
     taken = (place for place, entry in enumerate(tuned) if found and entry.key == found.choice)
     position = next(taken, judgement.candidate)
     chosen, verdict = tuned[position], judgement.verdicts[position]
-    caveats = caveats_of(
-        contrasts[position].interval,
-        num_never_reviewed=circumstances.num_never_reviewed,
-        num_pairs=circumstances.num_pairs,
-        is_split_by_section=circumstances.is_split_by_section,
-        is_corrected=verdict.is_corrected,
-        num_candidates=len(tuned),
-        num_failed=len(first.ids) - contrasts[position].interval.num_rows,
-        num_leaking=chosen.num_leaking,
-        num_missing=int(first.facts.get("num_missing", 0)),
-        floor=_floor(entries, chosen, measures),
-        reranking_ms=_reranking_ms(by_key[chosen.against].report, chosen.report),
-    )
+    interval = contrasts[position].interval
+    caveats = _caveats(entries, chosen, interval, measures, circumstances, is_corrected=verdict.is_corrected)
     return {
         "headline": measures.headline,
         "metrics": list(measures.metrics),
@@ -129,6 +118,31 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         ],
         "verdict": {**finite(asdict(verdict)), "system": chosen.key, "caveats": [*circumstances.leaks, *caveats]},
     }
+
+
+def _caveats(
+    entries: Sequence[Entry],
+    chosen: Entry,
+    interval: Interval,
+    measures: Measures,
+    circumstances: Circumstances,
+    *,
+    is_corrected: bool,
+) -> tuple[str, ...]:
+    base = next(entry.report for entry in entries if entry.key == chosen.against)
+    return caveats_of(
+        interval,
+        num_never_reviewed=circumstances.num_never_reviewed,
+        num_pairs=circumstances.num_pairs,
+        is_split_by_section=circumstances.is_split_by_section,
+        is_corrected=is_corrected,
+        num_candidates=sum(entry.role == "tuned" for entry in entries),
+        num_failed=len(chosen.report.ids) - interval.num_rows,
+        num_leaking=chosen.num_leaking,
+        num_missing=int(entries[0].report.facts.get("num_missing", 0)),
+        floor=_floor(entries, chosen, measures),
+        reranking_ms=_reranking_ms(base, chosen.report),
+    )
 
 
 def _differences(before: Report, after: Report, metrics: Mapping[str, Metric]) -> dict[str, Interval]:

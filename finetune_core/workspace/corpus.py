@@ -14,7 +14,6 @@ from finetune_core.corpus.filenames import safe_name
 from finetune_core.corpus.parsing import SUPPORTED
 from finetune_core.corpus.sections import Section
 from finetune_core.errors import CorpusError
-from finetune_core.providers.bundled import KNOWN_LANGUAGES
 from finetune_core.providers.tokens import TokenCounter
 from finetune_core.records import content_id
 from finetune_core.storage import chunks, database, documents, duplicates
@@ -285,16 +284,6 @@ def exceeding(project_id: str, base_model: str = "") -> Exceeding:
     num_over = sum(num > counter.max_tokens for num in counter.count_many(chunk.full_text for chunk in sample))
     scaled = round(num_over * len(every) / len(sample)) if sample else 0
     return Exceeding(counter.base_model, counter.max_tokens, len(every), scaled, step > 1)
-
-
-def unknown_languages(project_id: str, base_model: str) -> dict[str, int]:
-    """Languages of the corpus that `base_model` has not learned: code ("tr") to number of documents, {} if none is known."""
-    known = KNOWN_LANGUAGES.get(base_model)
-    if known is None:
-        return {}
-    with database.reading() as connection:
-        found = documents.num_by_language(connection, project_id)
-    return {language: num for language, num in found.items() if language and language not in known}
 
 
 def pairs_without_passage(project_id: str) -> int:

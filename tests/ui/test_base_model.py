@@ -4,7 +4,8 @@ import pytest
 from sqlalchemy import update
 
 from finetune_core.storage import database, tables
-from finetune_core.workspace import corpus, jobs, models, providers, runs
+from finetune_core.workspace import jobs, languages, models, providers, runs
+from finetune_core.workspace.languages import TextKind
 from finetune_core.workspace.runs import Estimate
 from tests import filled_project
 from tests.tuned_model import add_tuned_model
@@ -54,12 +55,25 @@ def test_a_language_that_the_base_model_has_not_learned_is_told(open_page: OpenP
     assert "has not learned" not in warnings("train")
     with database.writing() as connection:
         connection.execute(update(tables.document).values(language="tr"))
-    num = sum(corpus.unknown_languages(project_id, "bundled/all-MiniLM-L6-v2").values())
-    assert num > 0
+    (found,) = languages.unknown(project_id, "bundled/all-MiniLM-L6-v2")
+    assert (found.language, found.kind) == ("tr", TextKind.DOCUMENT)
     for page in ("train", "corpus"):
-        assert f"{num} document" in warnings(page)
+        assert f"{found.num} document" in warnings(page)
         assert "Turkish, which bundled/all-MiniLM-L6-v2 has not learned" in warnings(page).replace("\\", "")
-    assert corpus.unknown_languages(project_id, "intfloat/multilingual-e5-small") == {}
+    assert languages.unknown(project_id, "intfloat/multilingual-e5-small") == ()
+
+
+def test_every_form_with_a_base_model_tells_it_of_imports_and_queries_too(open_page: OpenPage, project_id: str) -> None:
+    assert languages.unknown(project_id, "bundled/all-MiniLM-L6-v2") == ()
+    with database.writing() as connection:
+        connection.execute(update(tables.document).values(language="tr"))
+    app = open_page("train", project=project_id)
+    offered = set(app.selectbox(key="recipe").options)
+    for recipe in ("embedding", "embedding_adapter", "cross_encoder"):
+        app.selectbox(key="recipe").set_value(recipe).run()
+        assert not app.exception, app.exception
+        said = " ".join(warning.value for warning in app.warning)
+        assert "has not learned" in said, (recipe, offered)
 
 
 def test_the_limit_of_moved_passages_is_told_before_the_run(open_page: OpenPage, project_id: str) -> None:

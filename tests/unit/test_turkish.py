@@ -9,11 +9,14 @@ from finetune_core import recipes
 from finetune_core.corpus.language import lowered
 from finetune_core.evaluation.retrieval import Bm25Retriever, words_of
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.providers.bundled import is_bundled_installed
+from finetune_core.providers.bundled import BUNDLED_EMBEDDER, is_bundled_installed
 from finetune_core.records import Corpus, Part, Passage, QueryPassages, Split, SplitName
 from finetune_core.storage import database, documents
+from finetune_core.storage import datasets as stored_datasets
+from finetune_core.storage.pairs import PairState
 from finetune_core.synthesis.extractive_questions import extracts
-from finetune_core.workspace import corpus, jobs, pairs, projects
+from finetune_core.workspace import corpus, datasets, generation, jobs, labelled, languages, pairs, projects
+from finetune_core.workspace.languages import TextKind, Unknown
 from tests.training_fixtures import RecordedRun
 
 NUM_PASSAGES = 24
@@ -45,9 +48,9 @@ def test_ingested_and_asked_about_without_a_wrong_letter(thquad: tuple[list[dict
     run_queued_here()
     with database.reading() as connection:
         chunks = documents.included_chunks(connection, project)
-        languages = documents.num_by_language(connection, project)
-    assert languages == {"tr": 1}
-    assert corpus.unknown_languages(project, "bundled/all-MiniLM-L6-v2") == {"tr": 1}
+        by_language = documents.num_by_language(connection, project)
+    assert by_language == {"tr": 1}
+    assert languages.unknown(project, BUNDLED_EMBEDDER) == (Unknown("tr", TextKind.DOCUMENT, 1),)
     letters = "çğıöşüÇĞİÖŞÜâîû"
     written = "".join(row["text"] for row in passages)
     kept = "".join(chunk.passage.text for chunk in chunks)
@@ -77,23 +80,85 @@ def test_imported_searched_and_tuned_without_a_wrong_letter(
     (folder / "qrels" / "train.tsv").write_text("\n".join(lines), "utf-8")
     project = projects.create("tarih").id
     pairs.import_file(project, folder, "beir")
+    assert languages.unknown(project, BUNDLED_EMBEDDER) == (Unknown("tr", TextKind.PASSAGE, NUM_PASSAGES),)
     found = pairs.page(project, pairs.PairFilter(), 0, 10_000)[0]
     assert {pair.question for pair in found} == {row["question"].strip() for row in questions}
     split = _split(passages, questions)
-    run, recipe = RecordedRun(tmp_path), recipes.get("embedding_adapter")
-    config = recipe.config(epochs=20, learning_rates=(3e-3,), max_tokens=64, evaluations=5)
-    model = recipe.train(split, config, run)
-    scores = {
-        name: recipe.metrics["ndcg@10"](recipe.evaluate(system, split.test, config, run).columns)
-        for name, system in recipe.systems(config, model, run).items()
-    }
+    scores = _scores(split, tmp_path)
     assert scores["bm25"] > 0.5
     assert scores["tuned"] >= scores["base"]
-    loud = Part(SplitName.TEST, split.test.examples, split.test.corpus)
+    loud, run = Part(SplitName.TEST, split.test.examples, split.test.corpus), RecordedRun(tmp_path)
     shouted = [example.query.replace("i", "İ").replace("ı", "I").upper() for example in loud.examples]
     quiet = Bm25Retriever().rank([example.query for example in loud.examples], loud.corpus, 5, run)
     assert Bm25Retriever().rank(shouted, loud.corpus, 5, run).ids == quiet.ids
     assert not jobs.listing(project, ("train",))
+
+
+def test_labelled_queries_tell_their_language_too(thquad: tuple[list[dict], list[dict]]) -> None:
+    _, questions = thquad
+    project = projects.create("yönlendirme").id
+    labelled.save_choice(project, "tarih")
+    num = labelled.add(project, [row["question"] for row in questions], "tarih")
+    assert languages.unknown(project, BUNDLED_EMBEDDER) == (Unknown("tr", TextKind.QUERY, num),)
+    assert languages.unknown(project, "intfloat/multilingual-e5-small") == ()
+
+
+def test_the_whole_way_from_files_to_a_tuned_adapter(thquad: tuple[list[dict], list[dict]], tmp_path: Path) -> None:
+    """Each passage as a file, questions written by the job, frozen, searched by words, and an adapter tuned on them."""
+    if not is_bundled_installed():
+        pytest.skip("the bundled embedder is not installed")
+    passages, _ = thquad
+    project = projects.create("tarih").id
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for row in passages:
+        (folder / f"{row['id'].replace('/', '-')}.txt").write_text(f"{row['title']}\n\n{row['text']}", "utf-8")
+    corpus.ingest_path(project, folder, roots=[tmp_path])
+    run_queued_here()
+    with database.reading() as connection:
+        included = documents.included_chunks(connection, project)
+        found = [documents.content(connection, project, key) for key in documents.document_ids(connection, project)]
+    kept = [" ".join(one[0].split()) for one in found if one is not None]
+    for row in passages:
+        assert any(" ".join(row["text"].split()) in text for text in kept), row["id"]
+    chunks = {chunk.passage.id: chunk.passage.full_text for chunk in included}
+    cut, whole = [chunk.passage.text for chunk in included], "\n".join(kept)
+    assert all(" ".join(text.split()) in whole for text in cut), "a chunk says what its document says"
+    params = generation.params_from({"generator": "extractive", "language": "Turkish", "questions_per_chunk": 2})
+    generation.start(project, params)
+    run_queued_here()
+    written = pairs.page(project, pairs.PairFilter(state=PairState.PENDING), 0, 10_000)[0]
+    assert len(written) >= NUM_PASSAGES
+    for pair in written:
+        chunk_id = pair.chunk_id
+        own = {_bare(word) for word in chunks[chunk_id].split()}
+        asked = [_bare(word) for word in pair.question.split()]
+        assert pair.evidence in chunks[chunk_id]
+        strange = [word for word in asked if not any(word in one for one in own)]
+        assert not strange, (pair.question, strange)
+    job_id = datasets.freeze(project, "v1", include_pending=True, measure_base=False)
+    run_queued_here()
+    split = stored_datasets.load_split(project, jobs.get(job_id).result["id"])
+    parts = (split.train, split.validation, split.test)
+    assert {e.query for part in parts for e in part.examples} <= {pair.question for pair in written}
+    assert {passage.full_text for passage in split.test.corpus} == set(chunks.values())
+    scores = _scores(split, tmp_path)
+    assert scores["bm25"] > 0.5
+    assert scores["tuned"] >= scores["base"] - 0.05
+
+
+def _bare(word: str) -> str:
+    return lowered(word, "tr").strip(".,;:!?()[]\"'“”’‘")
+
+
+def _scores(split: Split[QueryPassages], tmp_path: Path) -> dict[str, float]:
+    run, recipe = RecordedRun(tmp_path), recipes.get("embedding_adapter")
+    config = recipe.config(epochs=20, learning_rates=(3e-3,), max_tokens=64, evaluations=5)
+    model = recipe.train(split, config, run)
+    return {
+        name: recipe.metrics["ndcg@10"](recipe.evaluate(system, split.test, config, run).columns)
+        for name, system in recipe.systems(config, model, run).items()
+    }
 
 
 def _write(path: Path, rows: list[dict]) -> None:
