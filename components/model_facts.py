@@ -6,7 +6,7 @@ import streamlit as st
 
 from components.text import plain, size_text, t, time_text, tn
 from finetune_core import recipes
-from finetune_core.workspace import comparisons, model_card
+from finetune_core.workspace import comparisons, model_card, models
 from finetune_core.workspace.models import ModelView
 
 MAX_DOCUMENTS = 12
@@ -40,6 +40,7 @@ def _facts(model: ModelView) -> dict[str, str]:
         t("Tuned from"): str(model.manifest.get("base_model", "–")),
         t("Made"): time_text(model.created_at),
         t("Size"): size_text(model.size_bytes),
+        **{t(name): t(value) for name, value in models.traits(model).items()},
         t("On validation"): "–" if base is None or best is None else f"{base:.4f} → {best:.4f} {metric}",
         t("Best checkpoint"): t("step {number}", number=found["best_step"]) if "best_step" in found else "–",
         t("Seed"): str(model.manifest.get("seed", "–")),

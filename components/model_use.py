@@ -25,11 +25,14 @@ def model_use(model: ModelView, *, key: str) -> None:
         for tab, snippet in zip(tabs, snippets, strict=True):
             with tab:
                 st.code(snippet.code, language="python", wrap_lines=True)
-        st.caption(t("None of this needs Ayar."))
+        if snippets:
+            st.caption(t("None of this needs Ayar."))
+        else:
+            st.info(t("No code to paste: it stands on a service, on another tuned model or on a class of your own."))
 
 
 def _download(model: ModelView, key: str) -> None:
-    st.caption(t("Weights, tokenizer, model card and manifest; {size}.", size=size_text(model.size_bytes)))
+    st.caption(t("All files of the model, its card and manifest; {size}.", size=size_text(model.size_bytes)))
     exports = [job for job in jobs.listing(model.project_id, ("export",), 20) if job.params["model_id"] == model.id]
     if (exports and exports[0].is_live) or (exports and exports[0].error):
         job_card(exports[0].id, key=f"{key}.job", show_log=False)

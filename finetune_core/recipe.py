@@ -197,6 +197,9 @@ class Recipe:
     - `estimate(outline, config, machine) -> Estimate`: what a run would take; reads no weights. None where nobody can tell.
     - `on_top(system, config, model, validation, run) -> system`: the model put behind another recipe's system, as a reranker
       is behind whatever finds passages; what has to be fitted to that system is, on the validation part. None for most.
+    - `traits(manifest) -> {name: value}`: what is special about a model of this recipe, for people; "Tuned from" says what it
+      was tuned from where that is not the setting `base_model`.
+    - `library`, `pipeline_tag`: what its export loads with and what it does, as model hubs call them; "" for none.
     - `notice`: what a person has to know before a run is started, "" for nothing; `alternative`: the recipe to take instead.
     """
 
@@ -218,6 +221,9 @@ class Recipe:
     extras: Sequence[str] = ()
     estimate: Callable[[Outline, Any, Machine], Estimate] | None = None
     on_top: Callable[[System, Any, Any, Part[Any], Run], System] | None = None
+    traits: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda manifest: {}
+    library: str = ""
+    pipeline_tag: str = ""
     notice: str = ""
     alternative: str = ""
 

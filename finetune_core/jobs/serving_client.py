@@ -95,11 +95,19 @@ def stop() -> bool:
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(address.pid)
         process.terminate()
-        try:
-            process.wait(5)
-        except psutil.TimeoutExpired:
+        if not _is_gone_within(address, 5):
             process.kill()
-            process.wait(5)
+            _is_gone_within(address, 5)
+    return True
+
+
+def _is_gone_within(address: Address, timeout_s: float) -> bool:
+    """Waits; a zombie, whose parent was not told yet, is gone: it holds no memory and answers nobody."""
+    deadline = time.monotonic() + timeout_s
+    while supervisor.is_process_alive(address.pid, address.process_started):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
     return True
 
 

@@ -35,7 +35,8 @@ class CardFacts:
 
     `dataset` has name, hash, split_rule, num_train, num_validation, num_test and num_never_reviewed. Without a `verdict`
     the card says that the model was not compared yet, and gives the validation values if both are known. `out_of_domain`
-    says what tuning did to questions it was not tuned for, "" where nobody measured it.
+    says what tuning did to questions it was not tuned for, "" where nobody measured it. `traits` are
+    what is special about a model of its recipe; `noun` is what it learned from and was judged on.
     """
 
     name: str
@@ -43,6 +44,7 @@ class CardFacts:
     recipe_title: str
     summary: str
     library: str
+    pipeline_tag: str
     base_model: str
     made: str
     run_id: str
@@ -51,6 +53,8 @@ class CardFacts:
     libraries: Mapping[str, str]
     headline: str
     snippet: str
+    traits: Mapping[str, str] = field(default_factory=dict)
+    noun: str = "questions"
     best_step: int | None = None
     base_value: float | None = None
     best_value: float | None = None

@@ -1,6 +1,7 @@
 """Tune a custom reranker at Cohere, or at a service that speaks its API."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -126,6 +127,19 @@ def estimate(outline: Outline, config: CohereConfig, machine: Machine) -> Estima
     )
 
 
+def traits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Where the model is and under which id: its weights stay with the vendor."""
+    config, facts = manifest["config"], manifest["facts"]
+    return {
+        "Tuned from": f"{config['language']}, a reranker of {config['service']}",
+        "Id at the service": str(facts.get("finetuned_model_id", "–")),
+        "Retriever": config["base_model"],
+        "Passages reranked": f"{config['depth']:,}",
+        "Compared with": config["stock_model"],
+        "Hard negatives": config["hard_negatives"],
+    }
+
+
 def save(model: CohereModel, path: Path) -> None:
     """Write where the model is; its weights are the vendor's."""
     path.mkdir(parents=True, exist_ok=True)
@@ -177,6 +191,9 @@ RECIPE = Recipe(
     load=load,
     exports={"cohere": export_settings},
     estimate=estimate,
+    traits=traits,
+    library="cohere",
+    pipeline_tag="text-ranking",
     extras=("cohere",),
     notice=RETIRED,
     alternative="cross_encoder",

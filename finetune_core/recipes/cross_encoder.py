@@ -1,6 +1,7 @@
 """Tune a reranker that reads question and passage together and puts the passages found first into a better order."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,18 @@ def estimate(outline: Outline, config: RerankerConfig, machine: Machine) -> Esti
     )
 
 
+def traits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What it reranks, how deep, and how it learned."""
+    config, weight = manifest["config"], manifest["facts"].get("retriever_weight") or 0.0
+    return {
+        "Retriever": config["retriever"],
+        "Passages reranked": f"{config['depth']:,}",
+        "Loss": " ".join(filter(None, [config["loss"], config["teacher"] and f"taught by {config['teacher']}"])),
+        "Wrong passages per question": f"{config['hard_negatives']} hard, {config['random_negatives']} random",
+        "Share of the retriever's score": f"{weight:g}",
+    }
+
+
 def save(model: CrossEncoderModel, path: Path) -> None:
     """Copy the model into the empty folder `path`."""
     copy_files(model.folder, path)
@@ -152,4 +165,7 @@ RECIPE = Recipe(
     exports={"sentence-transformers": export_folder},
     estimate=estimate,
     on_top=on_top,
+    traits=traits,
+    library="sentence-transformers",
+    pipeline_tag="text-ranking",
 )

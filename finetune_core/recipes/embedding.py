@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from finetune_core.records import Corpus, Part, QueryPassages, Split
 from finetune_core.training import estimates
 from finetune_core.training.contrastive import base_embedder, train_embedder
 from finetune_core.training.embedding_config import EmbeddingConfig
+from finetune_core.wording import counted
 
 SETTINGS_FILE = "ayar.json"
 
@@ -79,6 +81,13 @@ def estimate(outline: Outline, config: EmbeddingConfig, machine: Machine) -> Est
     return estimates.contrastive("embedding", outline, config, machine)
 
 
+def traits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The loss, the hard negatives, and where texts are cut."""
+    config = manifest["config"]
+    mined = counted(int(config["hard_negatives"]), "hard negative")
+    return {"Loss": f"{config['loss']}, {mined} per question", "Longest text": f"{config['max_tokens']:,} tokens"}
+
+
 def save(model: EmbeddingModel, path: Path) -> None:
     """Copy the model into the empty folder `path`."""
     copy_files(model.folder, path)
@@ -123,4 +132,7 @@ RECIPE = Recipe(
     load=load,
     exports={"sentence-transformers": export_folder},
     estimate=estimate,
+    traits=traits,
+    library="sentence-transformers",
+    pipeline_tag="sentence-similarity",
 )

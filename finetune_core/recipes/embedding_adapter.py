@@ -1,7 +1,9 @@
 """Tune a small adapter over the frozen vectors of any embedder."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from finetune_core.evaluation.hybrid import retrieval_baselines
 from finetune_core.evaluation.retrieval import (
@@ -23,6 +25,8 @@ from finetune_core.training.adapter import train_adapter
 from finetune_core.training.adapter_config import AdapterConfig, Kind, Side
 from finetune_core.training.adapter_data import MAX_POOL_TEXTS
 from finetune_core.training.adapter_estimate import learning
+
+_MOVED = {Side.QUERY: "questions", Side.DOCUMENT: "passages", Side.BOTH: "questions and passages"}
 
 
 def train(split: Split[QueryPassages], config: AdapterConfig, run: Run) -> AdapterModel:
@@ -82,6 +86,21 @@ def estimate(outline: Outline, config: AdapterConfig, machine: Machine) -> Estim
     )
 
 
+def traits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What moves whose vectors, and what was found on the way."""
+    config, facts = manifest["config"], manifest["facts"]
+    is_nudge = config["kind"] == Kind.NUDGE
+    found = {
+        "Adapter": " ".join(filter(None, [config["kind"].replace("_", " "), config.get("custom", "")])),
+        "Moves": _MOVED[Side.DOCUMENT if is_nudge else Side(config["side"])],
+    }
+    if "learning_rate" in facts:
+        found["Learning rate"] = f"{facts['learning_rate']:g}"
+    if "distance" in facts:
+        found["Distance"] = f"{facts['distance']:g}, {facts['num_moved']:,} passages moved"
+    return found
+
+
 def save(model: AdapterModel, path: Path) -> None:
     """Write the adapter into the empty folder `path`."""
     model.save(path)
@@ -119,4 +138,6 @@ RECIPE = Recipe(
     load=load,
     exports={"adapter": export_folder},
     estimate=estimate,
+    traits=traits,
+    pipeline_tag="sentence-similarity",
 )

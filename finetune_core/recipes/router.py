@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,23 @@ def answer(system: Router, query: str, config: RoutingConfig, *, corpus: Corpus,
     return answer_routing(system, query, corpus, run)
 
 
+def traits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """How it decides, between what, and when it says that nothing fits."""
+    config, facts = manifest["config"], manifest["facts"]
+    threshold, untaught = facts.get("threshold"), facts.get("num_untaught", 0)
+    is_head = config["method"] == Method.HEAD
+    found = {
+        "Method": f"classifier, C = {facts['strength']:g}" if is_head else "tuned embedding model, nearest description",
+        "Choices": f"{facts['num_choices']:,}"
+        + (f", {untaught:,} of them without training queries" if untaught else ""),
+        "Out of scope": "never" if threshold is None else f"below a score of {threshold:.3f}",
+    }
+    if threshold is not None:
+        num_held = facts["num_held_out"]
+        found["Threshold chosen on"] = f"{num_held:,} queries, {facts['num_held_out_of_scope']:,} of them out of scope"
+    return found
+
+
 def save(model: RouterModel, path: Path) -> None:
     """Write the router into the folder `path`, with its embedding model only if that is to be had nowhere else."""
     path.mkdir(parents=True, exist_ok=True)
@@ -228,4 +246,6 @@ RECIPE = Recipe(
     load=load,
     exports={"router": export_folder},
     estimate=estimate,
+    traits=traits,
+    pipeline_tag="text-classification",
 )

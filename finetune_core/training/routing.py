@@ -114,7 +114,7 @@ def train_head(split: Split[Labelled], embedder: Encoder, config: RoutingConfig,
         "total_steps": len(config.strengths), "strength": best.strength, "stopped": is_stopped,
         "train_seconds": sum(step.seconds for step in steps.found), "base_validation": base_value,
     }  # fmt: skip
-    facts |= _facts(split, held, taught)
+    facts |= _facts(split, held, taught, best.threshold)
     run.remember(**facts)
     weights, biases = steps.weights(best)
     return TrainedRouter(best.threshold, base_threshold, _majority(split.train), taught, weights, biases, facts=facts)
@@ -137,11 +137,11 @@ def train_choices(
     tuned = DescriptionRouter("tuned", open_tuned(trained.folder))
     # On queries it learned from, a model is surer than on others: without validation neither router has a threshold.
     if not held.is_validation:
-        facts = {**trained.facts, **_facts(split, held, taught), "base_validation": None, "held_out": "none"}
+        facts = {**trained.facts, **_facts(split, held, taught, NEVER), "base_validation": None, "held_out": "none"}
         return TrainedRouter(NEVER, NEVER, _majority(split.train), folder=trained.folder, facts=facts)
     routes = _undisturbed(lambda: tuned.route([example.query for example in held.examples], split.train.corpus, run))
     threshold, value = held.judge(routes, config.kept_in_scope)
-    facts = {**trained.facts, "ndcg": trained.facts["best_validation"], **_facts(split, held, taught)}
+    facts = {**trained.facts, "ndcg": trained.facts["best_validation"], **_facts(split, held, taught, threshold)}
     facts |= {"base_validation": base_value, "best_validation": value}
     _undisturbed(lambda: run.log(trained.facts["best_step"], **{VALIDATION_METRIC: value}))
     run.remember(base_validation=base_value, best_validation=value)
@@ -281,12 +281,13 @@ def _majority(train: Part[Labelled]) -> str:
     return max([choice.id for choice in train.corpus] + [OUT_OF_SCOPE], key=lambda label: counts[label])
 
 
-def _facts(split: Split[Labelled], held: _HeldOut, taught: Sequence[str]) -> dict[str, Any]:
+def _facts(split: Split[Labelled], held: _HeldOut, taught: Sequence[str], threshold: float) -> dict[str, Any]:
     num_outside = sum(example.label == OUT_OF_SCOPE for example in held.examples)
     return {
         "num_rows": len(split.train),
         "num_choices": len(split.train.corpus),
         "num_untaught": len(split.train.corpus) - len(taught),
+        "threshold": None if threshold == NEVER else threshold,
         "num_held_out": len(held.examples),
         "num_held_out_of_scope": num_outside,
         "held_out": "validation" if held.is_validation else "cross-validation",

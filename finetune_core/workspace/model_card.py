@@ -12,11 +12,13 @@ from finetune_core.plugins import model_card as card
 from finetune_core.plugins.model_card import CardFacts, DocumentShare, MetricPair
 from finetune_core.records import Corpus, Labelled, QueryPassages
 from finetune_core.storage import comparisons, database, datasets, documents
+from finetune_core.wording import metric_title
 from finetune_core.workspace import models, out_of_domain
 
 __all__ = ["DocumentShare"]
 
 MAX_DOCUMENTS = 20
+_NOUNS: dict[type, str] = {QueryPassages: "questions", Labelled: "queries"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,10 @@ def markdown(model_id: str) -> str:
             recipe=model.recipe,
             recipe_title=recipe.title,
             summary=recipe.summary,
-            library="sentence-transformers",
+            library=recipe.library,
+            pipeline_tag=recipe.pipeline_tag,
+            traits=models.traits(model),
+            noun=_NOUNS.get(recipe.record, "examples"),
             base_model=come_from.base_model,
             made=time.strftime("%Y-%m-%d", time.gmtime(model.created_at)),
             run_id=model.run_id,
@@ -80,7 +85,7 @@ def markdown(model_id: str) -> str:
             },
             config=manifest.get("config", {}),
             libraries=manifest.get("libraries", {}),
-            headline=recipe.headline,
+            headline=metric_title(recipe.headline),
             snippet=_snippet(model_id),
             best_step=facts.get("best_step"),
             base_value=facts.get("base_validation"),
@@ -118,7 +123,7 @@ def _judgement(model: models.ModelView) -> dict[str, Any]:
                 "verdict": said["verdict"]["sentence"],
                 "num_questions": row.result["num_questions"],
                 "metrics": tuple(
-                    MetricPair(name, _number(before[name]["value"]), _number(value["value"]))
+                    MetricPair(metric_title(name), _number(before[name]["value"]), _number(value["value"]))
                     for name, value in tuned["metrics"].items()
                 ),
             }

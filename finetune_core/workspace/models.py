@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finetune_core import recipes
 from finetune_core.errors import ArtefactError
 from finetune_core.evaluation.router_files import EMBEDDER_FOLDER
 from finetune_core.jobs import serving_client
@@ -173,6 +174,14 @@ def _embedder(view: ModelView, at: str) -> str:
     if view.recipe != "router" or is_export or (inside / EMBEDDER_FOLDER).is_dir():
         return EMBEDDER_FOLDER
     return str(resolve(str(view.manifest["base_model"])))
+
+
+def traits(view: ModelView) -> dict[str, str]:
+    """What is special about a model of its recipe, by name; {} where its manifest says too little."""
+    try:
+        return dict(recipes.get(view.recipe).traits({"config": {}, "facts": {}, **view.manifest}))
+    except (KeyError, TypeError, ValueError):  # an imported model, or one of an earlier edition of its recipe
+        return {}
 
 
 def prefixes(view: ModelView) -> tuple[str, str]:

@@ -8,12 +8,19 @@ from finetune_core import recipes
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
 from finetune_core.providers.bundled import is_bundled_installed
-from finetune_core.workspace import comparisons, jobs, runs
+from finetune_core.workspace import comparisons, jobs, model_card, models, runs
 from tests.recipe_data import SHARED, FinishedRun, add_project_with_run
 from tests.training_fixtures import Trained
 from tests.ui.conftest import OpenPage
 
 PAGES = ("train", "runs", "models", "playground")
+TRAITS = {
+    "cohere_reranker": "Id at the service",
+    "cross_encoder": "Passages reranked",
+    "embedding": "Loss",
+    "embedding_adapter": "Moves",
+    "router": "Out of scope",
+}
 
 
 @pytest.fixture
@@ -51,6 +58,24 @@ def test_the_pages_show_its_run_its_model_and_its_comparison(
     assert not app.exception, [f"{error.message} {error.stack_trace}" for error in app.exception]
     assert not app.error
     assert app.header[0].value
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
+def test_facts_and_card_say_what_is_special_about_a_model(
+    open_page: OpenPage, name: str, finished: FinishedRun
+) -> None:
+    recipe, view = recipes.get(name), models.get(finished.model_id)
+    traits = models.traits(view)
+    assert traits.get(TRAITS.get(name, ""), "–") != "–" or name not in TRAITS
+    shown = str([table.value for table in open_page("models", project=finished.project_id).table]).replace("\\", "")
+    card = model_card.markdown(finished.model_id)
+    for trait, value in traits.items():
+        assert trait in shown
+        assert value.split()[0] in card.replace("\\", "")
+    head = card.split("---")[1].splitlines()
+    for line in (f"library_name: {recipe.library}", f"pipeline_tag: {recipe.pipeline_tag}"):
+        assert (line in head) == (not line.endswith(" ")), head
+    assert f"- {name}" in head
 
 
 @pytest.mark.parametrize("name", sorted(SHARED))
