@@ -16,11 +16,13 @@ from finetune_core.jobs import supervisor
 from finetune_core.storage import database
 from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for every test
 from tests.training_fixtures import (  # noqa: F401  fixtures for every test
+    tiny_chat,
     tiny_transformer,
     trained,
     trained_adapter,
     trained_cross_encoder,
     trained_router,
+    tuned_chat,
 )
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -31,7 +31,7 @@ CHATML = (
 )
 
 
-def save_tiny_chat(folder: Path, texts: Iterable[str], template: str = CHATML, hidden_size: int = 64) -> Path:
+def save_tiny_chat(folder: Path, texts: Iterable[str], template: str = CHATML, hidden_size: int = 128) -> Path:
     """Write a chat model like Llama's, two layers of random weights, into the new `folder`.
 
     Its tokenizer was trained on `texts` and can write every byte; a turn ends with `<|im_end|>`.
@@ -61,6 +61,8 @@ def save_tiny_chat(folder: Path, texts: Iterable[str], template: str = CHATML, h
         num_key_value_heads=2, intermediate_size=2 * hidden_size, max_position_embeddings=2048,
         bos_token_id=None, eos_token_id=fast.eos_token_id, pad_token_id=fast.pad_token_id,
     )  # fmt: skip
-    LlamaForCausalLM(shape).save_pretrained(folder)
+    model = LlamaForCausalLM(shape)
+    model.lm_head.weight.data *= 20  # as it starts, it can prefer no token clearly, and an adapter cannot change that
+    model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder

@@ -5,12 +5,13 @@ import signal
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from finetune_core.errors import JobCancelled, StopRequested
 from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, Passage, QueryPassages, Split, SplitName
+from finetune_core.training.conversations import Conversation
 
 TOPICS = (
     ("How do I plant a rose bush?", "Dig a wide hole, spread the roots of the shrub and water it in the first weeks."),
@@ -265,6 +266,46 @@ def trained_cross_encoder(tiny_transformer: str, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("trained-cross-encoder")
     settings = TINY_RERANKER_CONFIG | {"base_model": tiny_transformer}
     return _train_once("cross_encoder", settings, tiny_reranking_split(), folder)
+
+
+def memorable_conversations() -> list[Conversation]:
+    """Sixteen questions with answers that nobody could guess."""
+    words = [*CODES, "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"]
+    return [
+        Conversation(
+            f"c{i}",
+            ({"role": "user", "content": f"What is {word}?"},),
+            {"role": "assistant", "content": f"It is {words[(5 * i + 3) % 16]} {i}."},
+        )
+        for i, word in enumerate(words)
+    ]
+
+
+TINY_CHAT_CONFIG = {"epochs": 15, "batch_size": 4, "learning_rate": 5e-3, "evaluations": 5, "patience": 0}
+"""With these the tiny chat model learns sixteen answers by heart in a few seconds."""
+
+
+@pytest.fixture(scope="session")
+def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a random chat model of two layers that knows the words of `memorable_conversations()`."""
+    from tests.tiny_transformer import save_tiny_chat
+
+    texts = [f"{one.messages[0]['content']} {one.response['content']}" for one in memorable_conversations()]
+    return str(save_tiny_chat(tmp_path_factory.mktemp("tiny-chat") / "model", texts))
+
+
+@pytest.fixture(scope="session")
+def tuned_chat(tiny_chat: str, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The tiny chat model, tuned on `memorable_conversations()`; `model` is a TunedChat, `split` the conversations."""
+    import torch
+
+    from finetune_core.training.chat_config import ChatTuningConfig
+    from finetune_core.training.chat_tuning import tune_chat
+
+    torch.set_num_threads(1)
+    config = ChatTuningConfig(base_model=tiny_chat, **TINY_CHAT_CONFIG)
+    run, learned = RecordedRun(tmp_path_factory.mktemp("tuned-chat")), memorable_conversations()
+    return Trained(run, cast(Any, learned), config, tune_chat(learned, learned[:4], config, run))
 
 
 def add_tiny_dataset(project_id: str, name: str = "v1") -> str:

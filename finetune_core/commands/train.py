@@ -20,12 +20,15 @@ def train(
     dataset: Annotated[str, typer.Option("--dataset", help="Name or id of the dataset version.")],
     recipe: Annotated[str, typer.Option("--recipe", help="What to tune.")] = "embedding",
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the recipe: name=value.")] = None,
+    tuner: Annotated[
+        str, typer.Option("--tuner", help="Where a chat model is tuned: local, openai or modal; as --set tuner=….")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="What to call the model.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended.")] = False,
     as_json: Json = False,
 ) -> None:
     """Tune a model on a dataset version."""
-    config = runs.parsed_settings(recipe, settings or [])
+    config = runs.parsed_settings(recipe, settings or []) | ({"tuner": tuner} if tuner else {})
     run_id = runs.launch(project_id(project), dataset, recipe, config, name)
     if wait:
         wait_and_tell(run_id, may_stop=True)

@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,18 @@ def chat_folder(model: str | Path) -> Path:
     return _unpacked() if str(model) == bundled.BUNDLED_CHAT else resolve(model)
 
 
-def load_chat_model(folder: Path, name: str, *, four_bit: bool = False) -> tuple[Any, Any]:
+def bundled_chat_folder() -> Path:
+    """Where the bundled model's weights in float32 lie once they were needed; does not make them."""
+    return settings.current().home.absolute() / "cache" / "models" / f"SmolLM2-135M-Instruct-float32-{_LAYOUT}"
+
+
+def load_chat_model(
+    folder: Path, name: str, *, four_bit: bool = False, dtype: str = "", device: str = ""
+) -> tuple[Any, Any]:
     """The model, ready to answer, and its tokenizer, which pads on the left; never runs code that comes with it.
 
-    On a GPU in bfloat16 where there is one, or its weights in 4 bits; else in float32. Raises ProviderError if they cannot
-    be loaded.
+    On a GPU in bfloat16 where there is one, or its weights in 4 bits; else in float32. `dtype` and `device` ask for others,
+    "auto" for the type of its files. Raises ProviderError if they cannot be loaded.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -44,7 +52,7 @@ def load_chat_model(folder: Path, name: str, *, four_bit: bool = False) -> tuple
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
-            dtype=getattr(torch, precision()),
+            dtype=dtype or precision(),
             **(_in_four_bits() if four_bit else {}),
         )
     except Exception as error:  # OSError, ValueError, KeyError, SafetensorError, … : whatever a damaged file provokes
@@ -58,7 +66,7 @@ def load_chat_model(folder: Path, name: str, *, four_bit: bool = False) -> tuple
         tokenizer.pad_token = tokenizer.eos_token
     found: Any = model.train(False)
     if not four_bit:  # those are on the GPU already
-        found = found.to("cuda" if torch.cuda.is_available() else "cpu")
+        found = found.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return found, tokenizer
 
 
@@ -71,6 +79,27 @@ def decoder_layers(model: Any) -> list[Any]:
         if isinstance(module, nn.ModuleList) and len(module) == num_layers:
             return list(module)
     return [model]
+
+
+def save_merged(base_model: str, adapter_folder: Path, target: Path) -> None:
+    """Write the base model with the LoRA adapter added to its weights, and its tokenizer, into the folder `target`.
+
+    In the precision that the base model's files have; needs as much memory as they are large. Raises ProviderError if the
+    base model is not there or the adapter is another model's.
+    """
+    from peft import PeftModel
+
+    model, tokenizer = load_chat_model(chat_folder(base_model), base_model, dtype="auto", device="cpu")
+    try:
+        with quiet_peft():
+            merged = PeftModel.from_pretrained(model, str(adapter_folder)).merge_and_unload()
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise ProviderError(
+            f"The adapter does not fit {base_model}: {str(error).splitlines()[0]}",
+            hint="Put the base model back that it was tuned from.",
+        ) from error
+    merged.save_pretrained(str(target), safe_serialization=True)
+    tokenizer.save_pretrained(str(target))
 
 
 @contextmanager
@@ -89,6 +118,14 @@ def precision() -> str:
     return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
 
 
+def engine() -> dict[str, str]:
+    """What computes answers and trains here: `engine` with its release, `precision` and `device`."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return {"engine": f"transformers {version('transformers')}", "precision": precision(), "device": device}
+
+
 def _in_four_bits() -> dict[str, Any]:
     """As Dettmers et al., QLoRA: Efficient Finetuning of Quantized LLMs, 2023."""
     import torch
@@ -105,7 +142,7 @@ def _in_four_bits() -> dict[str, Any]:
 
 def _unpacked() -> Path:
     source = bundled.locate(bundled.BUNDLED_CHAT)
-    folder = settings.current().home / "cache" / "models" / f"{source.stem}-{source.stat().st_size}-{_LAYOUT}"
+    folder = bundled_chat_folder()
     if (folder / "config.json").is_file():
         return folder
     part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
@@ -135,8 +172,9 @@ def _unpack(source: Path, target: Path) -> None:
     loaded = AutoModelForCausalLM.from_pretrained(str(source.parent), dtype=torch.float32, **place)
     config = loaded.config
     del config.quantization_config  # it is not quantised any more, and could not be saved otherwise
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
-    model.load_state_dict(loaded.state_dict(), strict=True)
+    with torch.device("meta"):  # without making up weights that are replaced at once
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    model.load_state_dict(loaded.state_dict(), strict=True, assign=True)
     model.generation_config = loaded.generation_config
     model.save_pretrained(target, safe_serialization=True)
     AutoTokenizer.from_pretrained(str(source.parent), **place).save_pretrained(target)

@@ -5,14 +5,19 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
 from finetune_core.errors import ProviderError
 from finetune_core.providers import grammar
 from finetune_core.providers.chat import Checkpoint, Message, Reply, Request, RequestRefusedError, Tool
-from finetune_core.providers.chat_model import chat_folder, decoder_layers, load_chat_model, precision, quiet_peft
+from finetune_core.providers.chat_model import (
+    chat_folder,
+    decoder_layers,
+    engine,
+    load_chat_model,
+    quiet_peft,
+)
 from finetune_core.providers.chat_template import PROMPT_VERSION, ChatTemplate, parsed
 from finetune_core.providers.embedder import model_hash
 from finetune_core.records import content_id, file_sha256
@@ -76,10 +81,7 @@ class TransformersChat:
     @functools.cached_property
     def engine(self) -> dict[str, str]:
         """What computes the answers: `engine` with its release, `precision` and `device`."""
-        import torch
-
-        device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-        return {"engine": f"transformers {version('transformers')}", "precision": precision(), "device": device}
+        return engine()
 
     def complete(
         self,

@@ -1,6 +1,7 @@
 """Chat models as recipes name, compare, keep and export them: any model, a service, or one that was tuned."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,14 +12,15 @@ from finetune_core.providers.chat import Chat
 from finetune_core.providers.gguf_chat import LocalGgufChat
 from finetune_core.providers.openai_chat import OpenAIChat
 from finetune_core.providers.openai_chat import open_chat as open_service_chat
-from finetune_core.providers.transformers_chat import TransformersChat
+from finetune_core.providers.transformers_chat import ADAPTER_WEIGHTS, TransformersChat
 from finetune_core.recipe import Prices, Resources, Run
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind
+from finetune_core.training.chat_config import Tuner
 from finetune_core.training.chat_tuning import TunedChat
 
-ADAPTER = "adapter"
-"""The folder of the LoRA adapter in an artefact."""
+EXTRAS = ("modal",)
+"""Packages beyond the core that a tuner needs: for `Recipe.extras`."""
 GGUF_SUFFIX = ".gguf"
 
 
@@ -27,6 +29,8 @@ class Settings(Protocol):
 
     @property
     def base_model(self) -> str: ...
+    @property
+    def tuner(self) -> Tuner: ...
     @property
     def service(self) -> str: ...
     @property
@@ -62,9 +66,8 @@ def chat_systems(config: Settings, model: TunedChat | None, run: Resources) -> d
     Base and tuned are the same weights in the same engine and precision, with the adapter off and on; where a service
     tunes, both are asked there.
     """
-    base = (
-        _service_chat(config.service, config.base_model, run) if config.service else open_chat(config.base_model, run)
-    )
+    is_service = config.tuner is Tuner.OPENAI
+    base = _service_chat(config.service, config.base_model, run) if is_service else open_chat(config.base_model, run)
     found: dict[str, Chat] = {"base": base}
     if model is not None:
         found["tuned"] = tuned_chat(model, run)
@@ -76,7 +79,8 @@ def chat_systems(config: Settings, model: TunedChat | None, run: Resources) -> d
 def chat_prices(config: Settings, run: Resources) -> dict[str, Prices | None]:
     """What the chats of `chat_systems` charge for tokens, by the same names; None for one on this machine."""
     teacher = config.teacher.removeprefix(SERVICE_REFERENCE) if config.teacher.startswith(SERVICE_REFERENCE) else ""
-    services = {"base": config.service, "tuned": config.service, "teacher": teacher}
+    own = config.service if config.tuner is Tuner.OPENAI else ""
+    services = {"base": own, "tuned": own, "teacher": teacher}
     return {name: run.service(service).prices if service else None for name, service in services.items()}
 
 
@@ -91,10 +95,10 @@ def engine_facts(chat: Chat) -> dict[str, Any]:
 
 
 def save(model: TunedChat, path: Path) -> None:
-    """Write the settings, and the adapter if there is one, into the empty folder `path`."""
+    """Write the settings, and beside them the adapter if there is one, into the empty folder `path`."""
     if model.adapter_folder is not None:
-        copy_files(model.adapter_folder, path / ADAPTER)
-    kept = {**asdict(model), "adapter_folder": ADAPTER if model.adapter_folder else None}
+        copy_files(model.adapter_folder, path)
+    kept = {**asdict(model), "adapter_folder": None}
     (path / SETTINGS_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
 
 
@@ -106,7 +110,35 @@ def load(path: Path, run: Resources) -> TunedChat:
         raise ArtefactError(
             f"{path.name} is no tuned chat model.", hint="Choose a model that a recipe for chat models tuned."
         ) from error
-    return replace(model, adapter_folder=path / ADAPTER) if model.adapter_folder else model
+    return replace(model, adapter_folder=path) if (path / ADAPTER_WEIGHTS).is_file() else model
+
+
+def export_adapter(artefact: Path, target: Path) -> None:
+    """The LoRA adapter as peft, vLLM and others read it; whoever loads it needs the base model beside it."""
+    _check_is_here(artefact)
+    copy_files(artefact, target, left_out=frozenset({SETTINGS_FILE, "manifest.json"}))
+
+
+def export_merged(artefact: Path, target: Path) -> None:
+    """A whole model in the format of transformers, the adapter added to the base model's weights, in their precision."""
+    from finetune_core.providers.chat_model import save_merged
+
+    _check_is_here(artefact)
+    base_model = json.loads((artefact / SETTINGS_FILE).read_text(encoding="utf-8"))["base_model"]
+    save_merged(base_model, artefact, target)
+
+
+EXPORTS: dict[str, Callable[[Path, Path], None]] = {"LoRA adapter": export_adapter, "merged model": export_merged}
+"""How a tuned chat model leaves Ayar; for `Recipe.exports`."""
+
+
+def _check_is_here(artefact: Path) -> None:
+    if not (artefact / ADAPTER_WEIGHTS).is_file():
+        kept = json.loads((artefact / SETTINGS_FILE).read_text(encoding="utf-8"))
+        raise ArtefactError(
+            f"The model {kept['model_id']} is kept by the service {kept['service']}; its weights are not here.",
+            hint="Use it there under that name.",
+        )
 
 
 def _service_chat(name: str, model: str, run: Resources) -> OpenAIChat:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finetune_core.errors import ProviderError, TrainingError
+from finetune_core.errors import ProviderError
 from finetune_core.providers.openai_client import open_openai
 from finetune_core.recipe import Run
 from finetune_core.records import ServiceKind
 from finetune_core.training.chat_config import ChatTuningConfig, Tuner
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.local_tuner import train_adapter
+from finetune_core.training.modal_tuner import train_on_modal
 from finetune_core.training.openai_finetuning import finetune
 
 
@@ -42,10 +43,6 @@ def tune_chat(
     DatasetError if there is nothing to learn from, TrainingError and ProviderError where the tuner cannot do it, and lets
     JobCancelled through.
     """
-    if config.tuner not in TUNERS:
-        raise TrainingError(
-            f"There is no tuner {config.tuner.value!r} here.", hint=f"Choose one of: {', '.join(TUNERS)}."
-        )
     return TUNERS[config.tuner](train, validation, config, run)
 
 
@@ -72,4 +69,15 @@ def _tune_at_service(
     return TunedChat(config.base_model, service=service.name, model_id=made.model_id, facts=made.facts)
 
 
-TUNERS: dict[Tuner, Tune] = {Tuner.LOCAL: _tune_locally, Tuner.OPENAI: _tune_at_service}
+def _tune_on_modal(
+    train: Sequence[Conversation], validation: Sequence[Conversation], config: ChatTuningConfig, run: Run
+) -> TunedChat:
+    trained = train_on_modal(train, validation, config, run)
+    return TunedChat(config.base_model, trained.folder, facts=trained.facts)
+
+
+TUNERS: dict[Tuner, Tune] = {
+    Tuner.LOCAL: _tune_locally,
+    Tuner.OPENAI: _tune_at_service,
+    Tuner.MODAL: _tune_on_modal,
+}

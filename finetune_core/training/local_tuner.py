@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finetune_core.errors import DatasetError
+from finetune_core.providers.chat_model import engine
 from finetune_core.recipe import Run
 from finetune_core.training.chat_config import ChatTuningConfig
 from finetune_core.training.chat_learner import VALIDATION_LOSS, ChatLearner, needs_rejected
@@ -62,15 +63,16 @@ def train_adapter(
     started = time.monotonic()
     base_loss = _base_loss(learner, run)
     pool = {"num_examples": len(learner.validation), "num_all_examples": len(validation)}
-    run.remember(total_steps=len(plan), base_validation=base_loss, pool=pool)
+    run.remember(total_steps=len(plan), base_validation_loss=base_loss, pool=pool)
     due = {round(len(plan) * (number + 1) / num_evaluations) for number in range(num_evaluations)}
     session = Session(run, config, learner, frozenset(due), [sum(lengths[row] for row in batch) for batch in plan])
     base_seconds = time.monotonic() - started
     session.train(plan)
     session.save_best(run.workdir / "adapter")
-    facts: dict[str, Any] = {"base_validation": base_loss, "base_seconds": base_seconds, "pool": pool}
+    facts: dict[str, Any] = {"base_validation_loss": base_loss, "base_seconds": base_seconds, "pool": pool}
     facts |= {"num_rows": len(found.rows), "num_too_long": found.num_too_long}
     facts |= {"num_answer_tokens": found.num_answer_tokens, **session.facts}
+    facts |= engine()
     run.remember(**session.facts)
     return TrainedAdapter(run.workdir / "adapter", facts)
 
@@ -100,7 +102,7 @@ def _within(rows: Sequence["AnswerRow"], budget: float, seed: int) -> list["Answ
 
 def _base_loss(learner: ChatLearner, run: Run) -> float | None:
     """The loss before the first step, when the adapter adds nothing; measured once, None without validation examples."""
-    known = run.recall("base_validation")
+    known = run.recall("base_validation_loss")
     if known is not None:
         return float(known)
     run.progress(0.0, "Measuring the base model")

@@ -93,11 +93,11 @@ class Session:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What came out; JSON values."""
+        """What came out; JSON values. `best_validation` is the value of the headline metric; a loss goes by its own name."""
         chosen = self.selection
         return {
             "best_step": chosen.best_step,
-            "best_validation": self._signed(chosen.best_value) if math.isfinite(chosen.best_value) else None,
+            self._best_key: self._signed(chosen.best_value) if math.isfinite(chosen.best_value) else None,
             "last_step": chosen.last_step,
             "total_steps": len(self.step_tokens),
             "num_tokens": self._tokens_after[chosen.last_step],
@@ -190,6 +190,10 @@ class Session:
         self.selection.validation_seconds += time.monotonic() - started
         return self.selection.take(step, self._signed(values[self.learner.metric]))
 
+    @property
+    def _best_key(self) -> str:
+        return f"best_{self.learner.metric}" if self.learner.lower_is_better else "best_validation"
+
     def _signed(self, value: float) -> float:
         return -value if self.learner.lower_is_better else value
 
@@ -210,7 +214,7 @@ class Session:
         # The older ones go only now: until this one was whole, they were what a restart would have used.
         checkpoints.keep_only(self.folder, {f"checkpoint-{step}", f"best-{self.selection.best_step}"})
         self._saved_at = time.monotonic()
-        self.run.remember(best_step=self.selection.best_step, best_validation=self.facts["best_validation"])
+        self.run.remember(**{key: self.facts[key] for key in ("best_step", self._best_key)})
 
     def _make_trainer(self, plan: Sequence[Sequence[int]]) -> "ResumableTrainer":
         from transformers import TrainerCallback

@@ -12,7 +12,10 @@ from finetune_core.evaluation.router_files import EMBEDDER_FOLDER
 from finetune_core.jobs import serving_client
 from finetune_core.jobs.executors import export as export_job
 from finetune_core.plugins import snippets as templates
+from finetune_core.providers.bundled import BUNDLED_CHAT
+from finetune_core.providers.chat_model import bundled_chat_folder
 from finetune_core.providers.embedder import own_prefixes, resolve
+from finetune_core.providers.transformers_chat import ADAPTER_WEIGHTS
 from finetune_core.recipes.embedding import SETTINGS_FILE
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE
 from finetune_core.storage import artefacts, database
@@ -118,6 +121,8 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
     view = get(model_id)
     if view.recipe == "router" and not _can_leave(view):
         return []
+    if templates.FRAMEWORKS.get(view.recipe) == templates.CHAT and not (folder(model_id) / ADAPTER_WEIGHTS).is_file():
+        return []  # a service keeps it
     if view.recipe == ADAPTER_RECIPE and view.manifest.get("config", {}).get("kind") == Kind.CUSTOM:
         return []  # it takes the code of a person's own class
     query_prefix, passage_prefix = prefixes(view)
@@ -134,13 +139,20 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
                 query_prefix=query_prefix,
                 passage_prefix=passage_prefix,
                 embedder=_embedder(view, at) if base is None else base,
-                base_model=str(view.manifest.get("base_model", "")),
+                base_model=_base_model(view),
                 max_tokens=_max_tokens(view),
                 retriever_weight=float((view.manifest.get("facts") or {}).get("retriever_weight") or 0.0),
+                precision=str((view.manifest.get("facts") or {}).get("precision") or "auto"),
             ),
         )
         for framework in templates.FRAMEWORKS.get(view.recipe, ())
     ]
+
+
+def _base_model(view: ModelView) -> str:
+    """What a model was tuned from, as a name or folder that others can load."""
+    name = str(view.manifest.get("base_model", ""))
+    return str(bundled_chat_folder()) if name == BUNDLED_CHAT else name
 
 
 def _below_adapter(view: ModelView) -> str:

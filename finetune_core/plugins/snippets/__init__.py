@@ -14,19 +14,26 @@ class Framework:
     template: str
 
 
+CHAT = (Framework("LlamaIndex", "llama_index_chat"), Framework("transformers", "transformers_chat"))
+"""What every chat model with an adapter here plugs into."""
 FRAMEWORKS = {
     "cohere_reranker": (Framework("LlamaIndex", "llama_index_cohere"),),
     "cross_encoder": (
         Framework("LlamaIndex", "llama_index_rerank"),
         Framework("sentence-transformers", "sentence_transformers_rerank"),
     ),
+    "distillation": CHAT,
     "embedding": (
         Framework("LlamaIndex", "llama_index"),
         Framework("sentence-transformers", "sentence_transformers"),
         Framework("LangChain", "langchain"),
     ),
     "embedding_adapter": (Framework("LlamaIndex", "llama_index_adapter"), Framework("NumPy", "numpy_adapter")),
+    "function_calling": CHAT,
+    "judge_correctness": CHAT,
+    "judge_pairwise": CHAT,
     "router": (Framework("LlamaIndex", "llama_index_router"),),
+    "text_to_sql": CHAT,
 }
 """What the models of each recipe plug into, the best known first."""
 
@@ -42,12 +49,14 @@ def render(
     base_model: str = "",
     max_tokens: int = 256,
     retriever_weight: float = 0.0,
+    precision: str = "auto",
 ) -> str:
     """The snippet for a framework with a model's folder and prefixes filled in as Python literals.
 
     `embedder` is where the embedding model below a router or an adapter lies, as seen from `folder`; "" where an adapter's
     is served by somebody else. `base_model` says in words what an adapter was tuned for, and `max_tokens` where its texts
-    are cut. `retriever_weight` is the share of the retriever's score that a reranker was tuned to go with. Raises
+    are cut. `retriever_weight` is the share of the retriever's score that a reranker was tuned to go with, `precision`
+    the type of number that a chat model was measured in. Raises
     ValueError for a template there is none of.
     """
     from jinja2 import Environment, StrictUndefined
@@ -67,5 +76,6 @@ def render(
         base_model=base_model,
         max_tokens=max_tokens,
         retriever_weight=retriever_weight,
+        precision=precision,
         adapter_code=Path(portable_adapter.__file__).read_text(encoding="utf-8").strip(),
     )

@@ -1,0 +1,133 @@
+"""What tuning a chat model would take, from a sample of its conversations; reads no weights.
+
+Floating-point operations: as in `training.cost`, but that the base model's weights need no gradients: a forward pass costs 2
+for each weight and token, the way back through the frozen weights 2 more.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from finetune_core.errors import ProviderError
+from finetune_core.providers.bundled import BUNDLED_CHAT
+from finetune_core.providers.chat_model import bundled_chat_folder
+from finetune_core.providers.embedder import resolve
+from finetune_core.providers.tokens import TokenCounter
+from finetune_core.recipe import Charge, Estimate, Machine
+from finetune_core.training import cost
+from finetune_core.training.chat_config import ChatTuningConfig, Tuner
+from finetune_core.training.conversations import Conversation
+from finetune_core.training.cost import ModelSize
+from finetune_core.training.estimates import CHARACTERS_PER_TOKEN, VALIDATION
+
+PART_TOKENS = 4096
+"""As `chat_learner.MAX_PART_TOKENS`, which this module does not import: it would load torch."""
+BUNDLED_SIZE = ModelSize(num_weights=134_515_008, num_active=106_203_456, num_layers=30, width=576, num_heads=9)
+USED_SHARE = 0.35
+"""Of what plain matrix products reach, a step does: attention and small matrices take the rest (SmolLM2, two threads)."""
+ACTIVATIONS = (
+    34  # float32 numbers kept for each token, layer and unit of width (llama: 4 projections, the gated MLP, norms)
+)
+TURN_TOKENS = 5  # marks around each message
+
+
+def chat_estimate(
+    recipe: str,
+    sample: Sequence[Conversation],
+    num_train: int,
+    config: ChatTuningConfig,
+    machine: Machine,
+) -> Estimate:
+    """Time, memory and disk of a run on `num_train` conversations like those of `sample`.
+
+    For the tuner `openai` the tokens and, where a price was entered, what they cost; for `modal` nothing but the steps is
+    known. Raises ProviderError if the base model is not there, or there is no such service.
+    """
+    tokens_N = _tokens(sample, config)
+    fitting_N = tokens_N[tokens_N <= config.max_tokens]
+    mean = float(fitting_N.mean()) if len(fitting_N) else 0.0
+    num_fitting = round(num_train * len(fitting_N) / max(1, len(tokens_N)))
+    num_tokens = round(config.epochs * num_fitting * mean)
+    num_steps = config.epochs * -(-num_fitting // config.batch_size)
+    warnings = _warnings(tokens_N, config)
+    if config.tuner is Tuner.OPENAI:
+        service = machine.service(config.service)
+        charge = Charge(service.name, 1, num_tokens, cost_usd=service.prices.cost_usd(num_tokens, 0))
+        return Estimate(num_steps=num_steps, charges=(charge,), warnings=warnings)
+    if config.tuner is Tuner.MODAL:
+        basis = f"a GPU ({config.gpu}) at Modal, where nothing was timed"
+        return Estimate(num_steps=num_steps, basis=basis, warnings=warnings)
+    size = _size(config.base_model)
+    if timed := machine.tokens_per_s(recipe, config.base_model):
+        runs = "the last run" if timed[1] == 1 else f"the last {timed[1]} runs"
+        tokens_per_s, basis = timed[0], f"{runs} of this base model on this machine"
+    else:
+        tokens_per_s = USED_SHARE * machine.flops() / (4 * size.num_weights)
+        basis = "a short probe of this machine, and is rough until a run was timed"
+    longest = int(fitting_N.max(initial=0))
+    return Estimate(
+        seconds=VALIDATION * num_tokens / tokens_per_s,
+        basis=basis,
+        num_steps=num_steps,
+        memory_bytes=_memory_bytes(size, min(PART_TOKENS, config.batch_size * longest), longest, config),
+        disk_bytes=_disk_bytes(size, config),
+        warnings=warnings,
+    )
+
+
+def _tokens(sample: Sequence[Conversation], config: ChatTuningConfig) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """Tokens of each conversation (N,): counted with the model's own tokenizer where it is at hand, else guessed."""
+    texts = [_text(one) for one in sample]
+    counter = _counter(config)
+    counts = counter.count_many(texts) if counter else [-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts]
+    turns = [TURN_TOKENS * (len(one.messages) + 1) for one in sample]
+    return np.array(counts, dtype=np.int64).reshape(-1) + np.array(turns, dtype=np.int64).reshape(-1)
+
+
+def _text(one: Conversation) -> str:
+    messages = [*one.messages, one.response, *([one.rejected] if one.rejected else [])]
+    return "\n".join(
+        [*map(str, one.tools), *(f"{m.get('content') or ''}{m.get('tool_calls') or ''}" for m in messages)]
+    )
+
+
+def _counter(config: ChatTuningConfig) -> TokenCounter | None:
+    folder = str(bundled_chat_folder()) if config.base_model == BUNDLED_CHAT else config.base_model
+    if config.tuner is Tuner.OPENAI or (config.base_model == BUNDLED_CHAT and not Path(folder).is_dir()):
+        return None
+    try:
+        return TokenCounter.for_model(folder)
+    except ProviderError:
+        return None
+
+
+def _size(base_model: str) -> ModelSize:
+    return BUNDLED_SIZE if base_model == BUNDLED_CHAT else cost.model_size(resolve(base_model))
+
+
+def _memory_bytes(size: ModelSize, part_tokens: int, longest: int, config: ChatTuningConfig) -> int:
+    """Weights, the adapter with its gradients and moments, and what a part of a batch keeps for its backward pass."""
+    per_layer = ACTIVATIONS * size.width + size.num_heads * longest
+    layers = 1 if config.gradient_checkpointing else size.num_layers
+    kept = part_tokens * (layers * per_layer + size.num_layers * size.width)
+    return cost.BYTES * (size.num_weights + 4 * _num_adapter_weights(size, config) + kept)
+
+
+def _disk_bytes(size: ModelSize, config: ChatTuningConfig) -> int:
+    """Two checkpoints of the adapter and its two moments, two best adapters, the adapter; and the bundled model, unpacked."""
+    unpacked = cost.BYTES * size.num_weights
+    is_missing = config.base_model == BUNDLED_CHAT and not bundled_chat_folder().is_dir()
+    return cost.BYTES * _num_adapter_weights(size, config) * (2 * 3 + 3) + (unpacked if is_missing else 0)
+
+
+def _num_adapter_weights(size: ModelSize, config: ChatTuningConfig) -> int:
+    """About: seven matrices in each layer, of the width or up to four times that on one side."""
+    return config.lora_rank * size.num_layers * size.width * 20
+
+
+def _warnings(tokens_N: "np.ndarray[tuple[int], np.dtype[np.int64]]", config: ChatTuningConfig) -> tuple[str, ...]:
+    share = float((tokens_N > config.max_tokens).mean()) if len(tokens_N) else 0.0
+    if share < 0.01:
+        return ()
+    return (f"About {share:.0%} of the examples are longer than {config.max_tokens} tokens and are left out.",)

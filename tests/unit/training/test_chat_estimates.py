@@ -1,0 +1,79 @@
+"""What tuning a chat model would take, worked out by hand."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from finetune_core.training.chat_config import ChatTuningConfig
+from finetune_core.training.chat_estimates import BUNDLED_SIZE, USED_SHARE, chat_estimate
+from finetune_core.training.conversations import Conversation
+
+
+class FakeMachine:
+    """Knows one service, and as many past runs as it is told."""
+
+    cache = Path("unused")
+
+    def __init__(self, timed: tuple[float, int] | None = None) -> None:
+        self.timed = timed
+
+    def tokens_per_s(self, work: str, model: str) -> tuple[float, int] | None:
+        return self.timed
+
+    def flops(self) -> float:
+        return 1e11
+
+    def service(self, name: str) -> Any:
+        prices = SimpleNamespace(cost_usd=lambda tokens, _out: tokens * 1e-6)
+        return SimpleNamespace(name=name, prices=prices)
+
+    def model_folder(self, model_id: str) -> Path:
+        raise AssertionError
+
+
+def conversation(num_tokens: int) -> Conversation:
+    """One whose texts are guessed at `num_tokens` tokens with the marks of its two turns."""
+    return Conversation("c", ({"role": "user", "content": "x" * (4 * (num_tokens - 10) - 4)},), {"content": "abc"})
+
+
+def test_the_time_comes_from_past_runs_else_from_a_probe() -> None:
+    config = ChatTuningConfig(epochs=2, batch_size=8)
+    sample = [conversation(100), conversation(300)]
+    timed = chat_estimate("r", sample, 20, config, FakeMachine((400.0, 2)))
+    assert timed.seconds == pytest.approx(1.15 * 2 * 20 * 200 / 400)
+    assert timed.basis == "the last 2 runs of this base model on this machine"
+    assert timed.num_steps == 2 * 3
+    probed = chat_estimate("r", sample, 20, config, FakeMachine())
+    assert probed.seconds == pytest.approx(1.15 * 8000 * 4 * BUNDLED_SIZE.num_weights / (USED_SHARE * 1e11))
+    assert "probe" in probed.basis
+    assert probed.memory_bytes is not None
+    assert 4 * BUNDLED_SIZE.num_weights < probed.memory_bytes < 20e9
+    less = chat_estimate("r", sample, 20, config.model_copy(update={"gradient_checkpointing": True}), FakeMachine())
+    assert less.memory_bytes is not None
+    assert less.memory_bytes < probed.memory_bytes
+    assert probed.disk_bytes is not None
+    assert probed.disk_bytes > 4 * BUNDLED_SIZE.num_weights, "the bundled model was not unpacked yet"
+
+
+def test_examples_that_are_too_long_count_for_nothing_and_are_said() -> None:
+    config = ChatTuningConfig(epochs=1, max_tokens=200, batch_size=1)
+    found = chat_estimate("r", [conversation(100), conversation(300)], 20, config, FakeMachine((100.0, 1)))
+    assert found.num_steps == 10
+    assert found.seconds == pytest.approx(1.15 * 10 * 100 / 100)
+    assert found.warnings == ("About 50% of the examples are longer than 200 tokens and are left out.",)
+
+
+def test_a_service_charges_for_tokens_and_modal_was_never_timed() -> None:
+    config = ChatTuningConfig(tuner="openai", service="S", base_model="gpt", epochs=3)
+    (charge,) = chat_estimate("r", [conversation(100)], 10, config, FakeMachine()).charges
+    assert (charge.service, charge.num_tokens, charge.cost_usd) == ("S", 3000, pytest.approx(0.003))
+    modal = chat_estimate("r", [conversation(100)], 10, ChatTuningConfig(tuner="modal"), FakeMachine())
+    assert modal.seconds is None
+    assert "A10G" in modal.basis
+
+
+def test_nothing_to_learn_from_takes_no_time() -> None:
+    found = chat_estimate("r", [], 0, ChatTuningConfig(), FakeMachine((100.0, 1)))
+    assert (found.seconds, found.num_steps, found.warnings) == (0.0, 0, ())
