@@ -12,8 +12,10 @@ from finetune_core.jobs.worker import run_queued_here
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER, is_bundled_installed
 from finetune_core.records import Corpus, Part, Passage, QueryPassages, Split, SplitName
 from finetune_core.storage import database, documents
+from finetune_core.storage import datasets as stored_datasets
+from finetune_core.storage.pairs import PairState
 from finetune_core.synthesis.extractive_questions import extracts
-from finetune_core.workspace import corpus, jobs, labelled, languages, pairs, projects
+from finetune_core.workspace import corpus, datasets, generation, jobs, labelled, languages, pairs, projects
 from finetune_core.workspace.languages import TextKind, Unknown
 from tests.training_fixtures import RecordedRun
 
@@ -99,6 +101,54 @@ def test_labelled_queries_tell_their_language_too(thquad: tuple[list[dict], list
     num = labelled.add(project, [row["question"] for row in questions], "tarih")
     assert languages.unknown(project, BUNDLED_EMBEDDER) == (Unknown("tr", TextKind.QUERY, num),)
     assert languages.unknown(project, "intfloat/multilingual-e5-small") == ()
+
+
+def test_the_whole_way_from_files_to_a_tuned_adapter(thquad: tuple[list[dict], list[dict]], tmp_path: Path) -> None:
+    """Each passage as a file, questions written by the job, frozen, searched by words, and an adapter tuned on them."""
+    if not is_bundled_installed():
+        pytest.skip("the bundled embedder is not installed")
+    passages, _ = thquad
+    project = projects.create("tarih").id
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for row in passages:
+        (folder / f"{row['id'].replace('/', '-')}.txt").write_text(f"{row['title']}\n\n{row['text']}", "utf-8")
+    corpus.ingest_path(project, folder, roots=[tmp_path])
+    run_queued_here()
+    with database.reading() as connection:
+        included = documents.included_chunks(connection, project)
+        found = [documents.content(connection, project, key) for key in documents.document_ids(connection, project)]
+    kept = [" ".join(one[0].split()) for one in found if one is not None]
+    for row in passages:
+        assert any(" ".join(row["text"].split()) in text for text in kept), row["id"]
+    chunks = {chunk.passage.id: chunk.passage.full_text for chunk in included}
+    cut, whole = [chunk.passage.text for chunk in included], "\n".join(kept)
+    assert all(" ".join(text.split()) in whole for text in cut), "a chunk says what its document says"
+    params = generation.params_from({"generator": "extractive", "language": "Turkish", "questions_per_chunk": 2})
+    generation.start(project, params)
+    run_queued_here()
+    written = pairs.page(project, pairs.PairFilter(state=PairState.PENDING), 0, 10_000)[0]
+    assert len(written) >= NUM_PASSAGES
+    for pair in written:
+        chunk_id = pair.chunk_id
+        own = {_bare(word) for word in chunks[chunk_id].split()}
+        asked = [_bare(word) for word in pair.question.split()]
+        assert pair.evidence in chunks[chunk_id]
+        strange = [word for word in asked if not any(word in one for one in own)]
+        assert not strange, (pair.question, strange)
+    job_id = datasets.freeze(project, "v1", include_pending=True, measure_base=False)
+    run_queued_here()
+    split = stored_datasets.load_split(project, jobs.get(job_id).result["id"])
+    parts = (split.train, split.validation, split.test)
+    assert {e.query for part in parts for e in part.examples} <= {pair.question for pair in written}
+    assert {passage.full_text for passage in split.test.corpus} == set(chunks.values())
+    scores = _scores(split, tmp_path)
+    assert scores["bm25"] > 0.5
+    assert scores["tuned"] >= scores["base"] - 0.05
+
+
+def _bare(word: str) -> str:
+    return lowered(word, "tr").strip(".,;:!?()[]\"'“”’‘")
 
 
 def _scores(split: Split[QueryPassages], tmp_path: Path) -> dict[str, float]:
