@@ -91,7 +91,8 @@ class RerankerConfig(BaseModel):
         ge=0,
         le=30,
         title="Random negatives",
-        description="Wrong passages from anywhere, mixed in for each question.",
+        description="Wrong passages from anywhere, mixed in for each question. An embedding model that becomes a reranker "
+        "learns the first steps from these; from hard ones alone it hardly starts.",
     )
     depth: int = Field(
         20,
