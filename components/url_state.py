@@ -9,13 +9,13 @@ def url_state(key: str, titles: Mapping[str, str]) -> None:
     """Before a widget that is bound to `key` is drawn: read what the URL says without regard to capital letters.
 
     `titles` maps the widget's options to what is shown of them, which is what the URL holds. "Accepted", "accepted" and
-    "ACCEPTED" name the same option; what names none is left to the widget.
+    "ACCEPTED" name the same option; the URL is put right and the page run once more. What names none is left to the widget.
     """
-    asked = st.query_params.get(key, "").strip().casefold()
-    if not asked or key in st.session_state:
+    asked = st.query_params.get(key, "")
+    wanted = asked.strip().casefold()
+    if not wanted or key in st.session_state:
         return
     for option, title in titles.items():
-        if asked in (title.casefold(), option.casefold()) and st.query_params[key] != title:
-            st.session_state[key] = option
+        if wanted in (title.casefold(), option.casefold()) and asked != title:
             st.query_params[key] = title
-            return
+            st.rerun()
