@@ -25,8 +25,9 @@ MAX_OTHERS = 60
 LOCAL_MAX_TOKENS = 48
 _OVERHEAD_TOKENS = 200  # the schema and the chat format, which a service counts as input too
 _FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$")
-# A small model left alone goes on for ever: the grammar makes it one sentence.
-_ONE_SENTENCE = r"^[A-ZÀ-ÞĞİŞ][^\"\\\\\n?!.]{8,110}[?.]$"
+# A small model left alone starts with chatter and goes on for ever: the grammar makes it one sentence.
+_ENGLISH = r"^(What|How|When|Where|Who|Which|Why|Can|Do|Does|Should|Is|Are|Will|I|My|Please) [^\"\\\\\n?!.:]{8,80}[?.]$"
+_ANY_LANGUAGE = r"^[^\"\\\\\n?!.:]{10,90}[?.]$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ class LocalQueries:
         self._seed, self._temperature = seed, temperature
         self.key = content_id("local queries", model, prompt, language, str(num_wordings))
         self.num_parallel = chat.num_parallel
+        text = {"type": "string", "pattern": _ENGLISH if language == "English" else _ANY_LANGUAGE}
+        self._schema = {"type": "object", "properties": {"query": text}, "required": ["query"]}
 
     def write(
         self, topic: Topic, numbers: Sequence[int], avoid: Sequence[str] = (), checkpoint: Checkpoint | None = None
@@ -140,7 +143,7 @@ class LocalQueries:
         for wording in range(self._num_wordings):
             reply = self._chat.complete(
                 [{"role": "user", "content": self._filled(topic, number, said[0] if said else "")}],
-                schema=_LOCAL_SCHEMA,
+                schema=self._schema,
                 max_tokens=LOCAL_MAX_TOKENS,
                 seed=self._seed + number + 1000 * wording,
                 temperature=self._temperature,
@@ -186,11 +189,6 @@ _SCHEMA: dict[str, Any] = {
     "properties": {"queries": {"type": "array", "items": _ITEM}},
     "required": ["queries"],
     "additionalProperties": False,
-}
-_LOCAL_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"query": {"type": "string", "pattern": _ONE_SENTENCE}},
-    "required": ["query"],
 }
 
 

@@ -174,7 +174,7 @@ def test_a_busy_service_is_asked_again_and_the_cap_is_kept(vendor: Vendor, monke
     project_id = desk()
     provider(vendor, monkeypatch)
     vendor.faults.extend([Fault(429), None, Fault(429), None, None])
-    view = run(project_id)
+    view = run(project_id, num_parallel=1)
     assert (view.state, view.result["num_written"], len(vendor.requests)) == (JobState.DONE, 18, 5)
     capped = run(project_id, queries_per_choice=60, max_tokens=6000)
     assert capped.result["is_capped"]
@@ -243,7 +243,7 @@ def test_a_small_model_is_asked_one_thing_at_a_time_and_for_each_wording() -> No
     (one,) = writer.write(topic, (1,)).written
     assert one.wordings == ("How about number 1?", "How about number 2?")
     assert "Fact: Late ones cost five euros." in chat.asked[0]
-    assert "Sentence: How about number 1?" in chat.asked[1]
+    assert "Question: How about number 1?" in chat.asked[1]
     outside = Topic("o", OUT_OF_SCOPE, "none of the choices", "", ("Billing",))
     writer.write(outside, (0,))
     assert "Billing" not in chat.asked[2]
