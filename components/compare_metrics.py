@@ -1,6 +1,6 @@
 """Base against tuned in numbers: cards for the metrics people know, and a table of all."""
 
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -8,6 +8,7 @@ from components.text import plain, t
 from finetune_core.workspace.comparisons import ComparisonView, signed
 
 _CARDS = ("ndcg@10", "hit@1", "hit@10", "mrr@10")
+_COLOURS: dict[int, Literal["off", "inverse", "normal"]] = {0: "off", -1: "inverse", 1: "normal"}
 
 
 def compare_metrics(view: ComparisonView, system: str, *, key: str) -> None:
@@ -56,7 +57,7 @@ def _card(view: ComparisonView, system: str, base: dict[str, Any], name: str) ->
         view.result["titles"][name],
         f"{after:.3f}" if is_known else "–",
         f"{interval['difference']:+.3f}" if is_known else None,  # the widget takes only "-" for a loss, not "−"
-        delta_color="off" if crosses_zero(interval) else "normal",
+        delta_color=_COLOURS[0 if crosses_zero(interval) else interval["side"]],
         delta_arrow="off" if crosses_zero(interval) else "auto",
         delta_description=t("from {before}", before=f"{before:.3f}") if is_known else None,
         border=True,
@@ -65,11 +66,21 @@ def _card(view: ComparisonView, system: str, base: dict[str, Any], name: str) ->
 
 
 def judged(view: ComparisonView, system: str, name: str) -> dict[str, Any]:
-    """The interval of a metric, marked `is_open` where the verdict on it, corrected for several runs, is no difference."""
+    """The interval of a metric, marked `is_open` where the verdict on it, corrected for several runs, is no difference.
+
+    `side` is 1 where more is better, -1 where less is, 0 where neither is.
+    """
     difference = view.difference(system)
     is_headline = name == view.result["headline"]
     is_open = is_headline and difference["verdict"]["outcome"] == "no_difference"
-    return {**difference["metrics"][name], "is_open": is_open}
+    side = (
+        0
+        if name in view.result.get("without_side", ())
+        else -1
+        if name in view.result.get("lower_is_better", ())
+        else 1
+    )
+    return {**difference["metrics"][name], "is_open": is_open, "side": side}
 
 
 def crosses_zero(interval: dict[str, Any]) -> bool:
@@ -108,7 +119,8 @@ def pill(interval: dict[str, Any]) -> str:
     """A difference as a coloured badge in Markdown; grey where perhaps nothing changed."""
     if interval["difference"] is None:
         return "–"
-    hue = "gray" if crosses_zero(interval) else "green" if interval["difference"] > 0 else "red"
+    gain = interval["difference"] * interval.get("side", 1)
+    hue = "gray" if crosses_zero(interval) or not gain else "green" if gain > 0 else "red"
     return f":{hue}-badge[{signed(interval['difference'])}]"
 
 

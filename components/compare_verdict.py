@@ -31,6 +31,8 @@ def compare_verdict(view: ComparisonView, *, key: str) -> None:
             st.markdown(_sentence(view))
         with drawing:
             _interval(view, role, key)
+        if gap := view.difference(verdict["system"]).get("gap"):
+            st.caption(_gap(gap))
         for caveat in verdict["caveats"]:
             st.caption(f":material/info: {plain(t(caveat))}")
 
@@ -56,14 +58,20 @@ def _sentence(view: ComparisonView) -> str:
     interval = difference["metrics"][result["headline"]]
     if difference["before"] is None:
         return ""
-    sentence = t(
-        "{metric} went from **{before}** to **{after}** on {questions}, {searched}.",
-        metric=result["titles"][result["headline"]],
-        before=f"{difference['before']:.3f}",
-        after=f"{difference['after']:.3f}",
-        questions=tn("{num} question", "{num} questions", interval["num_rows"]),
-        searched=_searched(result),
-    )
+    values = {
+        "metric": result["titles"][result["headline"]],
+        "before": f"{difference['before']:.3f}",
+        "after": f"{difference['after']:.3f}",
+        "questions": tn("{num} question", "{num} questions", interval["num_rows"]),
+    }
+    if result["searched"]:
+        sentence = t(
+            "{metric} went from **{before}** to **{after}** on {questions}, {searched}.",
+            **values,
+            searched=_searched(result),
+        )
+    else:
+        sentence = t("{metric} went from **{before}** to **{after}** on {questions}.", **values)
     if interval["low"] is None:
         return sentence
     bounds = t(
@@ -74,6 +82,20 @@ def _sentence(view: ComparisonView) -> str:
     )
     advice = t("Keep the model you started from.") if result["verdict"]["outcome"] == "worse" else ""
     return f"{sentence} {bounds} {advice}".rstrip()
+
+
+def _gap(gap: dict[str, Any]) -> str:
+    """How much of the way to what it should learn from the tuned model went."""
+    name, share = plain(gap["name"]), f"{gap['difference']:.0%}"
+    if gap["low"] is None:
+        return t("Of the gap between the base and {name}, {share} was closed.", name=name, share=share)
+    return t(
+        "Of the gap between the base and {name}, {share} was closed (95 % interval {low} to {high}).",
+        name=name,
+        share=share,
+        low=f"{gap['low']:.0%}",
+        high=f"{gap['high']:.0%}",
+    )
 
 
 def _searched(result: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from finetune_core.evaluation.asking import Answered, ask_all, cost_facts
 from finetune_core.evaluation.said import Said, calls_text, detail, message_text
+from finetune_core.evaluation.side_by_side import TEACHER
 from finetune_core.evaluation.text_similarity import similarity_columns
 from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
@@ -23,9 +24,6 @@ from finetune_core.recipe import Metric, Prices, Report, Run
 from finetune_core.records import Chat, Part, content_id
 
 HEADLINE = "similarity"
-TEACHER = "is_teacher"
-"""The fact by which a report says that its system is the one to learn from."""
-
 ANSWER_METRICS: dict[str, Metric] = {
     "similarity": Mean("similarity"),
     "rouge_l": Mean("rouge_l"),

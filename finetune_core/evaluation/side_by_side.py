@@ -10,9 +10,12 @@ import numpy as np
 
 from finetune_core.evaluation.frontier import MARGIN, Point, Recommendation, recommend
 from finetune_core.evaluation.verdict import Contrast, Outcome, caveats_of, judge
-from finetune_core.metrics.bootstrap import Interval, paired_interval, spread_of_differences, value_interval
+from finetune_core.metrics.bootstrap import Interval, closed_gap, paired_interval, spread_of_differences, value_interval
 from finetune_core.metrics.ranking import Mean
 from finetune_core.recipe import Metric, Report
+
+TEACHER = "is_teacher"
+"""The fact by which a report says that its system is one that the others should learn from."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Measures:
     headline: str
     titles: Mapping[str, str] = field(default_factory=dict)
     searched: str = "passages"
+    lower_is_better: frozenset[str] = frozenset()
+    without_side: frozenset[str] = frozenset()
 
 
 def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circumstances) -> dict[str, Any]:
@@ -93,6 +98,8 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
         "headline": measures.headline,
         "metrics": list(measures.metrics),
         "titles": dict(measures.titles),
+        "lower_is_better": sorted(measures.lower_is_better & measures.metrics.keys()),
+        "without_side": sorted(measures.without_side & measures.metrics.keys()),
         "num_questions": len(first.ids),
         "num_groups": len(set(first.groups)),
         "num_searched": first.facts.get("num_searched"),
@@ -110,6 +117,7 @@ def compare(entries: Sequence[Entry], measures: Measures, circumstances: Circums
                 "floors": {
                     floor.key: finite(asdict(_above(floor, entry, measures))) for floor in _floors(entries, entry)
                 },
+                "gap": _gap(entries, by_key[entry.against], entry, measures),
                 "verdict": finite(asdict(verdict_of_one)),
             }
             for entry, intervals, contrast, verdict_of_one in zip(
@@ -156,6 +164,18 @@ def _step(before: Entry, after: Entry, measures: Measures) -> dict[str, Any]:
     metric = measures.metrics[measures.headline]
     gain = paired_interval(before.report.columns, after.report.columns, before.report.groups, metric)
     return {"over": before.key, "gain": finite(asdict(gain))}
+
+
+def _gap(entries: Sequence[Entry], base: Entry, tuned: Entry, measures: Measures) -> dict[str, Any] | None:
+    """How much of the way to the best of its teachers a system went; None where there is none above the base."""
+    metric = measures.metrics[measures.headline]
+    taught = [one for one in entries if one.key in tuned.beside and one.report.facts.get(TEACHER)]
+    if not taught:
+        return None
+    best = max(taught, key=lambda one: metric(one.report.columns))
+    columns = (base.report.columns, tuned.report.columns, best.report.columns)
+    share = closed_gap(*columns, tuned.report.groups, metric)
+    return {"name": best.name, **finite(asdict(share))} if math.isfinite(share.difference) else None
 
 
 def _spread(before: Report, after: Report, measures: Measures) -> float | None:

@@ -111,6 +111,33 @@ def paired_interval(
     return _interval_by_rows(difference, labels, num_resamples, seed, confidence)
 
 
+def closed_gap(
+    base: Columns,
+    tuned: Columns,
+    teacher: Columns,
+    groups: Sequence[str],
+    metric: Metric,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """The share of the gap between `base` and `teacher` that `tuned` closes, with its interval; rows as in `paired_interval`.
+
+    1 is as good as the teacher, 0 no better than the base. Draws in which the teacher is not above the base have no share
+    and are left out; NaN without bounds where it is not above it at all.
+    """
+    systems = (base, tuned, teacher)
+    rows_N = _scored_rows(metric, systems, len(groups))
+    labels = _labels(groups, rows_N)
+    kept = [_take(system, rows_N) for system in systems]
+
+    def share(rows: NDArray[np.int64]) -> float:
+        low, value, high = (metric(_take(system, rows)) for system in kept)
+        return (value - low) / (high - low) if high > low else float("nan")
+
+    found = _interval_by_rows(share, labels, num_resamples, seed, CONFIDENCE)
+    return found if np.isfinite(found.difference) else _unknown(float("nan"), labels, CONFIDENCE)
+
+
 def value_interval(
     columns: Columns,
     groups: Sequence[str],

@@ -17,7 +17,7 @@ from finetune_core.recipe import Recipe, Report, System
 from finetune_core.records import Labelled, Part, QueryPassages, Split, content_id
 from finetune_core.storage import artefacts, comparisons, database, datasets, models
 from finetune_core.storage.models import ModelRow
-from finetune_core.wording import metric_title
+from finetune_core.wording import LOWER_IS_BETTER, WITHOUT_SIDE, metric_title
 
 HEAVY = True
 
@@ -251,7 +251,7 @@ def _finish(
     assert version is not None
     recipe = by_name[rows[0].recipe]
     entries = _with_reranked(run, _entries(run, rows, scored, split, params.dataset_id), behind)
-    summary = compare(entries, _measures(recipe), _circumstances(version.manifest))
+    summary = compare(entries, _measures(recipe, entries), _circumstances(version.manifest))
     summary["dataset"] = {"id": version.id, "name": version.name}
     summary["recipes"] = list(by_name)
     summary["verdict"]["caveats"] += [f"Not compared, because its training left no model: {name}." for name in left_out]
@@ -292,14 +292,21 @@ def _make_way(run: JobRun, identity: str, folder: Path) -> None:
         artefacts.remove(folder)
 
 
-def _measures(recipe: Recipe) -> Any:
+def _measures(recipe: Recipe, entries: Sequence[Any]) -> Any:
+    """The recipe's metrics, except those whose columns no run of it made, as without a judge."""
     from finetune_core.evaluation.ragas_retrieval import RAGAS_METRICS
     from finetune_core.evaluation.side_by_side import Measures
 
     extra = RAGAS_METRICS if recipe.record is QueryPassages else {}
-    metrics = {**recipe.metrics, **extra}
-    searched = "choices" if recipe.record is Labelled else "passages"
-    return Measures(metrics, recipe.headline, {name: metric_title(name) for name in metrics}, searched)
+    found = set.intersection(*(set(entry.report.columns) for entry in entries))
+    metrics = {
+        name: metric
+        for name, metric in {**recipe.metrics, **extra}.items()
+        if set(getattr(metric, "columns", ())) <= found
+    }
+    titles = {name: metric_title(name) for name in metrics}
+    searched = {Labelled: "choices", QueryPassages: "passages"}.get(recipe.record, "")
+    return Measures(metrics, recipe.headline, titles, searched, LOWER_IS_BETTER, WITHOUT_SIDE)
 
 
 def _circumstances(manifest: dict[str, Any]) -> Any:

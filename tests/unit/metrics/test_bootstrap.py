@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from finetune_core.metrics import bootstrap
+from finetune_core.metrics.bootstrap import closed_gap
 from finetune_core.metrics.ranking import Mean
 
 VALUE = Mean("x")
@@ -178,3 +179,17 @@ def test_detectable_gain_is_detected_about_as_often_as_promised():
         tuned = 0.5 + 0.5 * (base - 0.5) + noise + gain
         shown += not bootstrap.paired_interval({"x": base}, {"x": tuned}, groups, VALUE, 400, seed).crosses_zero
     assert 0.72 < shown / 200 < 0.88
+
+
+def test_the_share_of_a_gap_is_measured_on_the_same_rows_and_bounded() -> None:
+    random = np.random.default_rng(0)
+    base = random.random(200) * 0.4
+    teacher = base + 0.4
+    tuned = base + 0.2 + random.normal(0, 0.05, 200)
+    groups = [f"g{row // 4}" for row in range(200)]
+    found = closed_gap({"x": base}, {"x": tuned}, {"x": teacher}, groups, Mean("x"), num_resamples=200)
+    assert found.difference == pytest.approx((tuned - base).mean() / 0.4)
+    assert found.low < found.difference < found.high
+    assert 0.4 < found.low < found.high < 0.6
+    none = closed_gap({"x": teacher}, {"x": tuned}, {"x": base}, groups, Mean("x"), num_resamples=20)
+    assert np.isnan(none.difference)
