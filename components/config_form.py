@@ -100,7 +100,9 @@ def _number(
 ) -> Any:
     low, high = _bounds(field)
     start = None if value is None else kind(value)
-    if kind is float and low is not None and high is not None and 0.1 <= high - low <= 1 and not optional:
+    is_share = kind is float and low is not None and high is not None and 0.1 <= high - low <= 1 and not optional
+    # A learning rate lies far below a slider's step.
+    if is_share and (field.is_required() or field.default == round(float(field.default), 2)):
         return st.slider(label, float(low), float(high), start, step=0.01, key=key, help=help_text)
     options: dict[str, Any] = {"key": key, "help": help_text, "placeholder": t("Not set") if optional else None}
     options |= {"min_value": None if low is None else kind(low), "max_value": None if high is None else kind(high)}

@@ -134,11 +134,20 @@ function baseLines(data, look) {
   };
 }
 
+// Room for the label above the checkpoint that was kept: it would touch the top where that one is the highest point.
+function headroom(drawn, levels) {
+  if (!drawn.some((trace) => trace.text)) return [];
+  const values = [...levels, ...drawn.flatMap((trace) => trace.y)];
+  const highest = Math.max(...values);
+  return [highest + 0.15 * (highest - Math.min(...values))];
+}
+
 function layout(data, look, drawn) {
   const feedsHere = data.curves.map((curve) => feedOf(curve.job_id));
   const axis = { gridcolor: look.grid, linecolor: look.grid, zeroline: false, automargin: true, tickfont: { color: look.quiet } };
   const lines = baseLines(data, look);
   const levels = data.curves.map((curve) => curve.base).filter((base) => base !== null);
+  const shown = [...levels, ...headroom(drawn, levels)];
   let note = "";
   if (feedsHere.some((feed) => feed.lost)) note = data.labels.lost;
   else if (!drawn.length) note = feedsHere.some((feed) => feed.live || !feed.loaded) ? data.labels.empty : data.labels.none;
@@ -150,7 +159,7 @@ function layout(data, look, drawn) {
     showlegend: data.legend && data.curves.length > 1, legend: { orientation: "h", x: 0, y: 1.0, yanchor: "bottom", font: { color: look.text } },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: look.font, size: 12.5, color: look.text },
     xaxis: { ...axis, title: { text: data.labels.step, font: { color: look.quiet, size: 12 }, standoff: 8 }, rangemode: "tozero" },
-    yaxis: { ...axis, exponentformat: "power", rangemode: levels.length ? "normal" : "tozero", autorangeoptions: levels.length ? { include: levels } : {} },
+    yaxis: { ...axis, exponentformat: "power", rangemode: levels.length ? "normal" : "tozero", autorangeoptions: shown.length ? { include: shown } : {} },
     shapes: lines.shapes, annotations: lines.annotations,
   };
 }

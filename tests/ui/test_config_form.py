@@ -19,7 +19,7 @@ class Sample(BaseModel):
 
     epochs: int = Field(3, ge=1, le=10, title="Epochs", description="How often all pairs are seen.")
     seed: int = Field(0, gt=-1, lt=100)
-    learning_rate: float = Field(5e-5, gt=0, le=1e-2, title="Learning rate")
+    learning_rate: float = Field(5e-5, gt=0, le=1, title="Learning rate")
     margin: float = Field(0.05, ge=0, le=0.5)
     loss: Literal["contrastive", "cosine"] = "cosine"
     colour: Colour = Colour.DARK_BLUE
