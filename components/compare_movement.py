@@ -15,7 +15,9 @@ _ROLES = {Change.WON: "better", Change.LOST: "worse", Change.UNCHANGED: "undecid
 
 
 def compare_movement(view: ComparisonView, system: str, *, key: str) -> None:
-    """Bars of ranks before and after, and one point per question that moved."""
+    """Bars of ranks before and after, and one point per question that moved; nothing where answers are words."""
+    if view.has_answers:
+        return
     moved = comparisons.movement(view, system)
     st.subheader(t("Where the right passage ranks"), anchor=False)
     left, right = st.columns(2, gap="large")

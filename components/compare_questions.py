@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from components.compare_answers import compare_answers
 from components.compare_lists import compare_lists
 from components.pager import pager
 from components.text import plain, t
@@ -9,6 +10,7 @@ from finetune_core.workspace import comparisons
 from finetune_core.workspace.comparisons import Change, ComparisonView, Length, Outcome, OutcomeFilter
 
 _PAGE = 8
+_MAX_LABEL = 240
 _HUES = {Change.LOST: "red", Change.WON: "green", Change.UNCHANGED: "gray"}
 
 
@@ -31,7 +33,7 @@ def compare_questions(view: ComparisonView, system: str, *, key: str) -> None:
 
 
 def _filter(view: ComparisonView, key: str) -> OutcomeFilter:
-    names = {"": t("All documents"), **comparisons.documents(view)}
+    names = {"": t("All groups") if view.has_answers else t("All documents"), **comparisons.documents(view)}
     lengths = {
         "": t("Any length"),
         Length.SHORT: t("Up to 6 words"),
@@ -40,7 +42,10 @@ def _filter(view: ComparisonView, key: str) -> OutcomeFilter:
     }
     left, right = st.columns(2)
     document = left.selectbox(
-        t("Document"), list(names), format_func=lambda id_: names.get(id_, id_), key=f"{key}_document"
+        t("Group") if view.has_answers else t("Document"),
+        list(names),
+        format_func=lambda id_: names.get(id_, id_),
+        key=f"{key}_document",
     )
     length = right.selectbox(
         t("Length of the question"), list(lengths), format_func=lambda length: lengths[length], key=f"{key}_length"
@@ -64,11 +69,19 @@ def _change(counts: dict[Change, int], key: str) -> Change | None:
 
 
 def _question(view: ComparisonView, system: str, outcome: Outcome, key: str) -> None:
-    ranks = f"{rank_text(outcome.rank_before)} → {rank_text(outcome.rank_after)}"
-    label = f":{_HUES[outcome.change]}-badge[{ranks}] {plain(outcome.query)}"
+    if view.has_answers:
+        moved = f"{score_text(outcome.score_before)} → {score_text(outcome.score_after)}"
+    else:
+        moved = f"{rank_text(outcome.rank_before)} → {rank_text(outcome.rank_after)}"
+    label = f":{_HUES[outcome.change]}-badge[{moved}] {plain(outcome.query[:_MAX_LABEL])}"
     with st.expander(label, key=f"{key}_{view.id}_{system}_{outcome.question_id}", on_change="rerun") as question:
         if question.open:
-            compare_lists(view, system, outcome, key=key)
+            (compare_answers if view.has_answers else compare_lists)(view, system, outcome, key=key)
+
+
+def score_text(score: float | None) -> str:
+    """How right an answer is, for people."""
+    return "?" if score is None else f"{score:.2f}"
 
 
 def rank_text(rank: int | None) -> str:

@@ -64,7 +64,7 @@ def _sentence(view: ComparisonView) -> str:
         "after": f"{difference['after']:.3f}",
         "questions": tn("{num} question", "{num} questions", interval["num_rows"]),
     }
-    if result["searched"]:
+    if result["searched"] != "answers":
         sentence = t(
             "{metric} went from **{before}** to **{after}** on {questions}, {searched}.",
             **values,

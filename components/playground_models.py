@@ -28,7 +28,7 @@ def playground_models(project_id: str, *, key: str) -> list[Contender]:
     with right:
         tuned = st.selectbox(t("Model"), list(known), format_func=name, key=f"{key}.right")
     with left:
-        base_ids = list(known)
+        base_ids = [other for other in known if known[other].kind == known[tuned].kind]
         index = base_ids.index(known[tuned].base_id or next(other for other in base_ids if other != tuned))
         compared = st.selectbox(t("Compared with"), base_ids, index=index, format_func=name, key=f"{key}.left.{tuned}")
     if compared == tuned:

@@ -229,7 +229,12 @@ class Recipe:
 
     def check(self, part: Part[Any]) -> None:
         """Raise DatasetError if an example is of another kind than this recipe's."""
-        if not all(isinstance(example, self.record) for example in part.examples):
+        for example in part.examples:
+            self.check_example(example)
+
+    def check_example(self, example: Any) -> None:
+        """Raise DatasetError if the example is of another kind than this recipe's."""
+        if not isinstance(example, self.record):
             raise DatasetError(
                 f"The recipe {self.title} takes another kind of example than this dataset version holds.",
                 hint="Choose another dataset version, or another recipe.",

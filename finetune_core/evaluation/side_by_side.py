@@ -56,7 +56,8 @@ class Circumstances:
 
 @dataclass(frozen=True)
 class Measures:
-    """Which metrics are compared: all by name, and the one the verdict is on; what is searched, "passages" or "choices"."""
+    """Which metrics are compared: all by name, and the one the verdict is on; what is searched, "passages" or "choices", or
+    "answers" where nothing is: examples are then won and lost by the scores in `Report.details`."""
 
     metrics: Mapping[str, Metric]
     headline: str

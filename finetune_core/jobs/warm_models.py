@@ -21,6 +21,7 @@ from finetune_core.errors import ArtefactError, CorpusError
 from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.routing import RoutingAnswer
 from finetune_core.jobs.states import JobState
+from finetune_core.jobs.warm_answers import answered
 from finetune_core.records import Corpus, Labelled
 from finetune_core.storage import artefacts, database, datasets, documents, generations, projects, providers
 from finetune_core.storage import models as model_rows
@@ -226,13 +227,16 @@ class WarmModels:
 
         A passage of a reranker says at which `retrieved_rank` (from 1) its retriever had it, None where nothing reranks.
         `passages` is [] and `route` is `{choices, decision, threshold, score_kind}` for a router; `route` is None otherwise.
-        `request` holds `question` and `k`. Raises the FinetuneError of whatever is missing or damaged.
+        `request` holds `question` and `k`, or an `example` (see `warm_answers`). Raises the FinetuneError of what is missing
+        or damaged.
         """
         return [self._answer(project_id, contender_id, request, tell) for contender_id in contender_ids]
 
     def _answer(self, project_id: str, contender_id: str, request: dict[str, Any], tell: Tell) -> dict[str, Any]:
         run = AnsweringRun(project_id, tell)
         with self._borrowed(project_id, contender_id, run) as warm:
+            if "example" in request:
+                return {"id": contender_id, **answered(warm, request["example"], run)}
             searched = self._corpus(project_id, contender_id)
             run.progress(0.2, f"{warm.name}: reading {len(searched.corpus):,} passages")
             embedder = reading_embedder(warm.system)
@@ -245,12 +249,9 @@ class WarmModels:
             seconds = time.perf_counter() - began
             places = _places_before(warm.system, request, searched.corpus, run)
         return {
-            "id": contender_id,
-            "name": warm.name,
-            "seconds": seconds,
-            "num_searched": len(searched.corpus),
+            "id": contender_id, "name": warm.name, "seconds": seconds, "num_searched": len(searched.corpus),
             **_found(searched, found, places),
-        }
+        }  # fmt: skip
 
     @contextmanager
     def _borrowed(self, project_id: str, contender_id: str, run: AnsweringRun) -> Iterator[_Warm]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, delete, insert, select
 
+from finetune_core.evaluation.said import question_text
 from finetune_core.recipe import Report
 from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, Passage, QueryPassages, SplitName
 from finetune_core.storage import artefacts, database, datasets
@@ -37,7 +38,8 @@ class ComparisonRow:
 class Question:
     """A test question of a comparison; `document` is that of its first right passage, `relevant` id to grade.
 
-    For a query with a label, both name its choice; out of scope, nothing is relevant.
+    For a query with a label, both name its choice; out of scope, nothing is relevant. For an example that is answered in
+    words, `query` is what was asked, as one text, `document` its group, and nothing is relevant.
     """
 
     id: str
@@ -119,13 +121,13 @@ def read_report(path: Path) -> Report:
     )
 
 
-def write_questions(path: Path, part: Part[QueryPassages] | Part[Labelled]) -> None:
+def write_questions(path: Path, part: Part[Any]) -> None:
     """Write the questions of a test part as one Parquet file, whole or not at all."""
     import pyarrow as pa
 
     columns: dict[str, Any] = {
         "id": [example.id for example in part.examples],
-        "query": [example.query for example in part.examples],
+        "query": [question_text(example) for example in part.examples],
         "group": [example.group for example in part.examples],
         "document": [_document(example, part.corpus) for example in part.examples],
         "relevant": [json.dumps(_relevant(example)) for example in part.examples],
@@ -166,17 +168,17 @@ def searched_corpus(project_id: str, dataset_id: str) -> Corpus:
     return Corpus(tuple(Passage(**row) for row in rows))
 
 
-def _relevant(example: QueryPassages | Labelled) -> dict[str, int]:
+def _relevant(example: Any) -> dict[str, int]:
     if isinstance(example, QueryPassages):
         return example.relevant
-    return {} if example.label == OUT_OF_SCOPE else {example.label: 1}
+    return {example.label: 1} if isinstance(example, Labelled) and example.label != OUT_OF_SCOPE else {}
 
 
-def _document(example: QueryPassages | Labelled, corpus: Corpus) -> str:
+def _document(example: Any, corpus: Corpus) -> str:
     for passage_id in _relevant(example):
         if passage_id in corpus.positions:
             return corpus[passage_id].document
-    return "" if isinstance(example, Labelled) else example.group
+    return "" if isinstance(example, Labelled) else str(example.group)
 
 
 def _write(path: Path, table: Any) -> None:

@@ -16,6 +16,6 @@ def summary(view: ComparisonView, system: str) -> dict[str, Any] | None:
     folder = comparison_rows.folder(view.project_id, view.id)
     artefacts.read_manifest(folder)
     report = comparison_rows.read_report(folder / f"{system}.parquet")
-    if not {"true", "predicted"} <= report.columns.keys():
+    if view.has_answers or not {"true", "predicted"} <= report.columns.keys():
         return None
     return class_summary(report.columns, comparison_rows.searched_corpus(view.project_id, view.dataset_id))

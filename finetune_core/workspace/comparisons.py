@@ -53,6 +53,11 @@ class ComparisonView:
         found = [system for system in self.result["systems"] if system["role"] == "tuned"]
         return sorted(found, key=lambda system: system["key"] != chosen)
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether its systems answered in words (see `evaluation.said`), instead of finding passages or choices."""
+        return self.result.get("searched") == "answers"
+
     def system(self, key: str) -> dict[str, Any]:
         """The system of that key. KeyError if there is none."""
         found: dict[str, Any] = {system["key"]: system for system in self.result["systems"]}[key]
@@ -84,7 +89,7 @@ class Launched:
 
 
 class Change(StrEnum):
-    """What tuning did to a question's first right passage."""
+    """What tuning did to a question's first right passage, or to how right its answer is."""
 
     LOST = "lost"
     WON = "won"
@@ -112,7 +117,8 @@ class OutcomeFilter:
 class Outcome:
     """One question before and after tuning; ranks are of the first right passage, None beyond the first 100.
 
-    `harm` in [-1, 1] is how much of the reciprocal rank was lost; negative where it was gained.
+    `harm` in [-1, 1] is how much of the reciprocal rank was lost; negative where it was gained. For answers in words, ranks
+    are None, and `harm` is how much less right (0 to 1) the answer is; the scores are None where that could not be told.
     """
 
     question_id: str
@@ -122,6 +128,8 @@ class Outcome:
     rank_after: int | None
     harm: float
     change: Change
+    score_before: float | None = None
+    score_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,17 @@ class Shown:
     passage: Passage
     score: float
     is_right: bool
+
+
+@dataclass(frozen=True)
+class SystemAnswer:
+    """What one system said to an example: `score` from 0 to 1 (None: not told), `note` "" for nothing odd."""
+
+    name: str
+    role: str
+    answer: str
+    score: float | None
+    note: str
 
 
 @dataclass(frozen=True)
@@ -257,6 +276,21 @@ def side_by_side(view: ComparisonView, system: str, question_id: str) -> SideByS
     return SideBySide(question, shown(against), shown(system), right)
 
 
+def answers(view: ComparisonView, system: str, question_id: str) -> tuple[str, tuple[SystemAnswer, ...]]:
+    """What is right for an example, and what each system said: base, the tuned `system`, then those beside it.
+
+    KeyError for an unknown example.
+    """
+    folder = _folder(view)
+    shown = [view.system(view.difference(system)["against"]), view.system(system), *view.floors(system)]
+    details = [_details(folder / f"{each['key']}.parquet")[question_id] for each in shown]
+    said = [
+        SystemAnswer(each["name"], each["role"], detail["answer"], detail["score"], detail["note"])
+        for each, detail in zip(shown, details, strict=True)
+    ]
+    return str(details[0]["expected"]), tuple(said)
+
+
 def length_of(query: str) -> Length:
     """Short up to 6 words, medium up to 12, long beyond."""
     num_words = len(query.split())
@@ -280,13 +314,17 @@ def rows(view: ComparisonView) -> list[dict[str, Any]]:
                     "question_id": id_,
                     "question": questions[id_].query,
                     "document": questions[id_].document,
-                    "rank": detail["rank"],
                     **{name: value if math.isfinite(value) else None for name, value in values.items()},
-                    "right_passages": list(questions[id_].relevant),
-                    "found_passages": detail["ids"],
+                    **_told(detail, questions[id_], view),
                 }
             )
     return found
+
+
+def _told(detail: dict[str, Any], question: Question, view: ComparisonView) -> dict[str, Any]:
+    if view.has_answers:
+        return {name: detail[name] for name in ("answer", "expected", "score", "note")}
+    return {"rank": detail["rank"], "right_passages": list(question.relevant), "found_passages": detail["ids"]}
 
 
 def as_csv(view: ComparisonView) -> bytes:
@@ -332,15 +370,25 @@ def _details(path: Path) -> dict[str, dict[str, Any]]:
 @functools.lru_cache(maxsize=8)
 def _outcomes(folder: Path, before: str, after: str) -> tuple[Outcome, ...]:
     """Worst harm first, then in order of question id; rows of a comparison never change, so they are read once."""
-    ranks_before, ranks_after = (_details(folder / f"{key}.parquet") for key in (before, after))
+    details_before, details_after = (_details(folder / f"{key}.parquet") for key in (before, after))
     found = [
-        _outcome(question, ranks_before[question.id]["rank"], ranks_after[question.id]["rank"])
+        _outcome(question, details_before[question.id], details_after[question.id])
         for question in comparison_rows.read_questions(folder / comparison_rows.QUESTIONS_FILE)
     ]
     return tuple(sorted(found, key=lambda outcome: (-outcome.harm, outcome.question_id)))
 
 
-def _outcome(question: Question, before: int | None, after: int | None) -> Outcome:
+def _outcome(question: Question, detail_before: dict[str, Any], detail_after: dict[str, Any]) -> Outcome:
+    if "rank" not in detail_before:
+        return _outcome_of_scores(question, detail_before["score"], detail_after["score"])
+    before, after = detail_before["rank"], detail_after["rank"]
     harm = (1 / before if before else 0.0) - (1 / after if after else 0.0)
     change = Change.UNCHANGED if before == after else Change.LOST if harm > 0 else Change.WON
     return Outcome(question.id, question.query, question.document, before, after, harm, change)
+
+
+def _outcome_of_scores(question: Question, before: float | None, after: float | None) -> Outcome:
+    """An answer that could not be scored counts as neither won nor lost."""
+    harm = 0.0 if before is None or after is None else before - after
+    change = Change.UNCHANGED if harm == 0 else Change.LOST if harm > 0 else Change.WON
+    return Outcome(question.id, question.query, question.document, None, None, harm, change, before, after)

@@ -305,7 +305,7 @@ def _measures(recipe: Recipe, entries: Sequence[Any]) -> Any:
         if set(getattr(metric, "columns", ())) <= found
     }
     titles = {name: metric_title(name) for name in metrics}
-    searched = {Labelled: "choices", QueryPassages: "passages"}.get(recipe.record, "")
+    searched = {Labelled: "choices", QueryPassages: "passages"}.get(recipe.record, "answers")
     return Measures(metrics, recipe.headline, titles, searched, LOWER_IS_BETTER, WITHOUT_SIDE)
 
 
