@@ -13,6 +13,7 @@ from components.generate_writer import generate_writer
 from components.project import current_project
 from components.queries_generate import queries_generate
 from components.review_kind import QUERIES, review_kind
+from components.sql_generate import sql_generate
 from components.text import t
 from finetune_core.workspace import generation
 
@@ -22,8 +23,10 @@ def page() -> None:
     """Draw the page."""
     st.title(t("Questions"), anchor=False)
     project = current_project()
-    if review_kind(project.id, key="kind") == QUERIES:
-        queries_generate(project.id, key="queries")
+    kind = review_kind(project.id, key="kind", more={"sql": t("Questions in SQL")})
+    if kind in {QUERIES, "sql"}:
+        draw = queries_generate if kind == QUERIES else sql_generate
+        draw(project.id, key=kind)
         return
     if not generation.num_chunks(project.id):
         empty_state(

@@ -32,6 +32,14 @@ LIMITS = Limits(timeout_s=10.0, max_rows=20_000, max_cell_chars=100_000)
 """What a query may take while it is measured: results are compared whole, so that these are wide."""
 SHOWN = Limits(timeout_s=20.0, max_rows=200, max_cell_chars=500)
 """What a query may take whose rows a person looks at."""
+DIALECT_TITLES = {
+    "postgres": "PostgreSQL",
+    "mysql": "MySQL",
+    "sqlite": "SQLite",
+    "tsql": "SQL Server",
+    "oracle": "Oracle",
+}
+"""How the prompt calls the dialects that it names; others are just SQL."""
 
 SQL_METRICS: dict[str, Metric] = {
     "right_sql": Mean("right"),
@@ -69,29 +77,34 @@ class SqlWriter(Protocol):
 
 @dataclass(frozen=True)
 class ChatWriter:
-    """A language model that is given the tables, in at most `max_schema_chars` characters, and the question."""
+    """A language model that is given the tables, in at most `max_schema_chars` characters, and the question.
+
+    Its answer is cut after `max_tokens` tokens.
+    """
 
     name: str
     chat: Chat
     max_schema_chars: int
+    max_tokens: int = MAX_TOKENS
     prices: Prices | None = None
 
     @property
     def fingerprint(self) -> str:
         """Changes whenever the queries may."""
         identity = str(getattr(self.chat, "fingerprint", self.chat.name))
-        return content_id("sql writer", identity, PROMPT, str(self.max_schema_chars))
+        return content_id("sql writer", identity, PROMPT, str(self.max_schema_chars), str(self.max_tokens))
 
     def write(self, questions: Sequence[SqlQuestion], run: Run) -> Written:
         """A query for each, at temperature 0. A single question is what a person typed: its answer is kept nowhere."""
-        requests = [Request(sql_messages(each, self.max_schema_chars), max_tokens=MAX_TOKENS) for each in questions]
+        requests = [
+            Request(sql_messages(each, self.max_schema_chars), max_tokens=self.max_tokens) for each in questions
+        ]
         kept = run.workdir / f"answers-{self.fingerprint}.jsonl" if len(questions) > 1 else None
         answers = ask_all(self.chat, requests, run, kept)
-        engine = getattr(self.chat, "engine", "")
         return Written(
             tuple(query_in(answer.text) for answer in answers),
             tuple(answer.failure for answer in answers),
-            {**cost_facts(answers, self.prices), **({"engine": engine} if engine else {})},
+            {**cost_facts(answers, self.prices), **getattr(self.chat, "engine", {})},
         )
 
 
@@ -117,10 +130,9 @@ def sql_messages(question: SqlQuestion, max_schema_chars: int) -> tuple[Message,
     schema, num_left_out = fitted_schema(
         question.schema, question.question, max_schema_chars, _dialect(question.database)
     )
-    name = {"postgres": "PostgreSQL", "mysql": "MySQL", "sqlite": "SQLite", "tsql": "SQL Server"}
     text = prompt(
         PROMPT,
-        dialect=name.get(_dialect(question.database), "") if question.database else "",
+        dialect=DIALECT_TITLES.get(_dialect(question.database), "") if question.database else "",
         schema=schema,
         num_left_out=num_left_out,
         question=question.question,

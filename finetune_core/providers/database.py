@@ -142,7 +142,10 @@ class Database:
         return _within(60.0, self._inspect, checkpoint)
 
     def engine(self) -> "Engine":
-        """A SQLAlchemy engine for looking at tables; its connections are closed after use. SQLite files are open in `mode=ro`."""
+        """A SQLAlchemy engine for looking at tables; its connections are closed after use.
+
+        SQLite files are open in `mode=ro`, transactions of PostgreSQL are read-only. Raises ProviderError without a driver.
+        """
         from sqlalchemy import create_engine
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
         from sqlalchemy.pool import NullPool
@@ -150,8 +153,9 @@ class Database:
         if self.kind == "sqlite":
             path = Path(self._url.database or "")
             return create_engine("sqlite://", creator=lambda: sqlite_files.open_read_only(path), poolclass=NullPool)
+        options: dict[str, Any] = {"postgresql_readonly": True} if self.kind == "postgresql" else {}
         try:
-            return create_engine(self._url, poolclass=NullPool)
+            return create_engine(self._url, poolclass=NullPool, execution_options=options)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise ProviderError(
                 f"The driver for {self._url.drivername} is not installed.",
@@ -229,6 +233,18 @@ class Database:
                 hint="Only a single SELECT that reads tables is run; ask for one.",
             )
         return QueryError(f"The database could not run this query: {said}.", hint="Check its tables and columns.")
+
+
+def check_reference(reference: str) -> None:
+    """Raise ProviderError for a reference that may not be kept, because it holds a password, or that names no database."""
+    from sqlalchemy.engine import make_url
+
+    Database(reference)
+    if "://" in reference and make_url(reference.strip()).password:
+        raise ProviderError(
+            "This URL holds a password, and Ayar keeps none.",
+            hint=f"Put the URL into an environment variable or the file .env, and name it here, such as {ENV_REFERENCE}SHOP_URL.",
+        )
 
 
 def quoted(name: str) -> str:
