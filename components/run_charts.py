@@ -54,6 +54,12 @@ def _pool(shown: Sequence[runs.RunView]) -> str:
     if not pool:
         return t("Measured on a fixed pool of validation questions; it steers the training. The verdict is on Compare.")
     counts = {name: f"{value:,}" for name, value in pool.items()}
+    if "num_passages" not in pool:
+        return t(
+            "Measured on a fixed pool: {num_examples} of {num_all_examples} validation examples. It steers the training; "
+            "the verdict is on Compare.",
+            **counts,
+        )
     return t(
         "Measured on a fixed pool: {num_questions} of {num_all_questions} validation questions, searched among "
         "{num_passages} of {num_all_passages} passages. It steers the training; the verdict is on Compare.",

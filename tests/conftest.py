@@ -15,6 +15,7 @@ from finetune_core.errors import StorageError
 from finetune_core.jobs import supervisor
 from finetune_core.storage import database
 from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for every test
+from tests.sql_fixtures import trained_sql  # noqa: F401
 from tests.training_fixtures import (  # noqa: F401  fixtures for every test
     tiny_chat,
     tiny_transformer,

@@ -37,7 +37,9 @@ def recipes_table() -> str:
     """One row for each recipe: what it tunes, the examples it eats, the metric of the verdict, how to call it."""
     rows = ["| recipe | what it tunes | eats | headline metric | call |", "| --- | --- | --- | --- | --- |"]
     for name, recipe in recipes.discover().items():
-        settings = " --set service=SERVICE" if "service" in recipe.config.model_fields else ""
+        settings = (
+            " --set service=SERVICE" if recipe.config.model_fields.keys() & {"service", "tuner"} == {"service"} else ""
+        )
         call = f"python -m finetune_core train --project P --dataset v1 --recipe {name}{settings} --wait"
         said = f"{recipe.summary} **{recipe.notice}**" if recipe.notice else recipe.summary
         rows.append(

@@ -8,6 +8,7 @@ from typing import Any
 from finetune_core.storage import database
 from finetune_core.workspace import projects, providers
 from tests.cohere_fixtures import CARD_FACTS
+from tests.sql_fixtures import tiny_sql_split
 from tests.training_fixtures import (
     Trained,
     add_dataset,
@@ -22,6 +23,7 @@ SPLITS: dict[str, Callable[[], Any]] = {
     "embedding": tiny_split,
     "embedding_adapter": tiny_split,
     "router": tiny_routing_split,
+    "text_to_sql": tiny_sql_split,
 }
 SHARED = {
     "cohere_reranker": "trained_cohere",
@@ -29,6 +31,7 @@ SHARED = {
     "embedding": "trained",
     "embedding_adapter": "trained_adapter",
     "router": "trained_router",
+    "text_to_sql": "trained_sql",
 }
 """The session fixture that holds each recipe's shared training."""
 
@@ -51,6 +54,7 @@ def add_project_with_run(name: str, trained: Trained) -> FinishedRun:
             name=service.name, base_url=service.base_url, model=service.model, key_variable=service.key_variable,
             kind=service.kind,
         )  # fmt: skip
-    shutil.copytree(trained.run.cache, database.home() / "cache" / "vectors", dirs_exist_ok=True)
+    if trained.run.cache.is_dir():
+        shutil.copytree(trained.run.cache, database.home() / "cache" / "vectors", dirs_exist_ok=True)
     dataset_id = add_dataset(project_id, trained.split, facts=CARD_FACTS)
     return FinishedRun(project_id, dataset_id, *add_finished_run(project_id, dataset_id, trained, name))

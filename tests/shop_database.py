@@ -1,6 +1,10 @@
 """A small shop in SQLite, for what asks questions of a database."""
 
+import atexit
+import functools
+import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 
 SHOP = """
@@ -20,3 +24,11 @@ def make_shop(folder: Path, name: str = "shop") -> Path:
     connection.executescript(SHOP)
     connection.close()
     return path
+
+
+@functools.cache
+def shared_shop() -> Path:
+    """One shop for a whole process, gone when it ends."""
+    folder = tempfile.mkdtemp(prefix="shop")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return make_shop(Path(folder))
