@@ -31,11 +31,13 @@ def compare_launch(project_id: str, *, key: str) -> None:
             icon=":material/balance:",
         )
         return
+    learned_from = next(iter(known.values())).dataset_id  # another version may hold another kind of example
     with st.container(border=True, key=f"{key}_form"):
         left, right = st.columns([2, 3], vertical_alignment="bottom")
         dataset = left.selectbox(
-            t("Test questions of"), list(versions), format_func=lambda id_: versions.get(id_, id_), key=f"{key}_dataset"
-        )
+            t("Test questions of"), list(versions), index=list(versions).index(learned_from) if learned_from in versions else 0,
+            format_func=lambda id_: versions.get(id_, id_), key=f"{key}_dataset",
+        )  # fmt: skip
         chosen = right.multiselect(
             t("Tuned models"),
             list(known),
