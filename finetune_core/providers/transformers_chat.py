@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -125,7 +126,7 @@ class TransformersChat:
     @contextmanager
     def _ready(self, checkpoint: Checkpoint) -> "Iterator[_SharedModel]":
         checkpoint()
-        if self._shared is None:
+        if self._shared is None or self._shared.is_spoilt:
             self._shared = _SharedModel.of(self._folder)
         with self._shared.using(self._adapter, checkpoint):
             yield self._shared
@@ -144,6 +145,7 @@ class _SharedModel:
         self.window = int(getattr(self.model.config, "max_position_embeddings", 0) or UNKNOWN_WINDOW)
         self._adapted: Any = None  # peft's wrapper, once there is an adapter
         self._adapter_names: dict[Path, str] = {}
+        self.is_spoilt = False  # by an adapter that was half put in when it turned out not to fit
         self._lock = threading.RLock()
         self._checkpoint: Checkpoint = _nothing
         for layer in decoder_layers(self.model):
@@ -154,7 +156,7 @@ class _SharedModel:
         folder = chat_folder(name).resolve()
         with cls._opening:
             found = cls._all.get(folder)
-            if found is None:
+            if found is None or found.is_spoilt:
                 found = cls._all[folder] = cls(folder, name)
             return found
 
@@ -203,6 +205,7 @@ class _SharedModel:
                 else:
                     self._adapted.load_adapter(str(folder), adapter_name=name)
             except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+                self.is_spoilt = True
                 raise ProviderError(
                     f"The adapter {folder.name} does not fit {self.name}: {str(error).splitlines()[0]}",
                     hint="Use the base model that it was tuned from.",
@@ -212,13 +215,15 @@ class _SharedModel:
         self._adapted.set_adapter(self._adapter_names[folder])
 
 
+@dataclass(frozen=True, slots=True)
 class _Prompt:
-    """A request as tokens; `grammar` is None where the answer is free."""
+    """A request as tokens, with how many may be answered; `grammar` is None where the answer is free."""
 
-    def __init__(self, position: int, request: Request, token_ids: list[int], num_new: int, held: str | None) -> None:
-        self.position, self.request, self.token_ids, self.num_new, self.grammar = (
-            position, request, token_ids, num_new, held,
-        )  # fmt: skip
+    position: int
+    request: Request
+    token_ids: list[int]
+    num_new: int
+    grammar: str | None
 
 
 def _prompt(shared: _SharedModel, position: int, request: Request) -> _Prompt:

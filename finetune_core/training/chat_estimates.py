@@ -17,15 +17,14 @@ from finetune_core.providers.tokens import TokenCounter
 from finetune_core.recipe import Charge, Estimate, Machine
 from finetune_core.training import cost
 from finetune_core.training.chat_config import ChatTuningConfig, Tuner
+from finetune_core.training.chat_learner import MAX_PART_TOKENS
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.cost import ModelSize
 from finetune_core.training.estimates import CHARACTERS_PER_TOKEN, VALIDATION
 
-PART_TOKENS = 4096
-"""As `chat_learner.MAX_PART_TOKENS`, which this module does not import: it would load torch."""
 BUNDLED_SIZE = ModelSize(num_weights=134_515_008, num_active=106_203_456, num_layers=30, width=576, num_heads=9)
-USED_SHARE = 0.35
-"""Of what plain matrix products reach, a step does: attention and small matrices take the rest (SmolLM2, two threads)."""
+USED_SHARE = 0.7
+"""Of what plain matrix products reach, a step does (SmolLM2, 128 tokens)."""
 ACTIVATIONS = (
     34  # float32 numbers kept for each token, layer and unit of width (llama: 4 projections, the gated MLP, norms)
 )
@@ -70,7 +69,7 @@ def chat_estimate(
         seconds=VALIDATION * num_tokens / tokens_per_s,
         basis=basis,
         num_steps=num_steps,
-        memory_bytes=_memory_bytes(size, min(PART_TOKENS, config.batch_size * longest), longest, config),
+        memory_bytes=_memory_bytes(size, min(MAX_PART_TOKENS, config.batch_size * longest), longest, config),
         disk_bytes=_disk_bytes(size, config),
         warnings=warnings,
     )

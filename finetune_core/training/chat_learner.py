@@ -105,7 +105,7 @@ class ChatLearner:
 
     def save(self, folder: Path) -> None:
         """Write the adapter in peft's format."""
-        self.model.save_pretrained(str(folder), safe_serialization=True)
+        self.model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # peft's card is empty; Ayar writes its own
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -42,8 +42,8 @@ class Order:
         name: str,
         seed: int,
         config: ChatTuningConfig,
-        train: "tuple[Conversation, ...]",
-        validation: "tuple[Conversation, ...]",
+        train: Sequence[Conversation],
+        validation: Sequence[Conversation],
     ) -> "Order":
         """The order for these conversations; of the settings only those that the tuner reads."""
         values = config.model_dump(mode="json", include=set(ChatTuningConfig.model_fields)) | {

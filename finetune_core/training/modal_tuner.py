@@ -76,7 +76,7 @@ def train_on_modal(
         sent = config.model_copy(update={"base_model": place.put_model(Path(config.base_model).expanduser())})
     else:
         sent = config
-    order = Order.of(name, run.seed, sent, tuple(train), tuple(validation))
+    order = Order.of(name, run.seed, sent, train, validation)
     run.progress(0.0, f"Waiting for a GPU ({config.gpu}) at Modal")
     call_id = created_once(
         run, "modal_call", lambda: place.mailbox.get(call_key(name)), lambda: place.send(order), POLL_S

@@ -65,8 +65,12 @@ def test_what_cannot_be_exported_is_said(artefact: Path, tmp_path: Path) -> None
         with pytest.raises(ArtefactError, match="ft:gpt:1 is kept by the service Somewhere"):
             export(tmp_path, tmp_path / "out")
     other = save_tiny_chat(tmp_path / "other", ["a"], hidden_size=32)
+    messages = ({"role": "user", "content": "x"},)
+    base = TransformersChat(other)
+    before = base.complete(messages, temperature=0, max_tokens=5)
     with pytest.raises(ProviderError, match="does not fit"):
-        TransformersChat(other, artefact).complete(({"role": "user", "content": "x"},))
+        TransformersChat(other, artefact).complete(messages)
+    assert base.complete(messages, temperature=0, max_tokens=5) == before
 
 
 @pytest.mark.parametrize(

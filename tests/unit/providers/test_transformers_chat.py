@@ -9,8 +9,7 @@ import jsonschema
 import pytest
 
 from finetune_core.errors import JobCancelled, ProviderError
-from finetune_core.providers import chat_model, transformers_chat
-from finetune_core.providers.bundled import BUNDLED_CHAT, is_bundled_installed
+from finetune_core.providers import transformers_chat
 from finetune_core.providers.chat import BatchChat, Call, Reply, Request, RequestRefusedError
 from finetune_core.providers.chat_template import parsed
 from finetune_core.providers.transformers_chat import TransformersChat
@@ -171,16 +170,3 @@ def test_what_is_no_chat_model_is_said(tiny_chat: str, tiny_transformer: str, tm
         TransformersChat(tiny_transformer).complete(asking("x").messages)
     with pytest.raises(ProviderError, match=r"has no adapter_model\.safetensors"):
         TransformersChat(tiny_chat, tmp_path)
-
-
-@pytest.mark.slow
-def test_the_bundled_model_answers_from_weights_unpacked_once() -> None:
-    if not is_bundled_installed(BUNDLED_CHAT):
-        pytest.skip("the bundled chat model is not installed")
-    chat = TransformersChat(BUNDLED_CHAT)
-    reply = chat.complete(asking("What is the capital of France?").messages, temperature=0, max_tokens=20)
-    assert "Paris" in reply.text
-    folder = chat_model.bundled_chat_folder()
-    before = (folder / "model.safetensors").stat().st_mtime_ns
-    assert chat_model.chat_folder(BUNDLED_CHAT) == folder
-    assert (folder / "model.safetensors").stat().st_mtime_ns == before
