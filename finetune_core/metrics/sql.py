@@ -63,6 +63,8 @@ def difficulty(sql: str, dialect: str = "sqlite") -> Difficulty | None:
     if query is None:
         return None
     main, num_sets = _leftmost(query)
+    if main is None:
+        return None
     return _level(_num_keywords(main), _num_nested(main) + num_sets, _num_other(main))
 
 
@@ -88,9 +90,7 @@ def normalised(sql: str, schema: Mapping[str, Sequence[str]], dialect: str = "sq
         query = _with_plain_names(query, names)
         query = _qualified(query, lowered, dialect)
         return _sorted_conditions(_with_own_table_names(query)).sql(dialect=dialect, comments=False)
-    except SqlglotError:  # what cannot be resolved, such as a column that is in two tables, is compared as it stands
-        return query.sql(dialect=dialect, comments=False)
-    except RecursionError:
+    except Exception:  # what the optimizer cannot resolve, or stumbles over, is compared as it was written
         return " ".join(sql.split())
 
 
@@ -153,19 +153,19 @@ def _can_be_paired(columns: list[tuple[Any, ...]], others: list[tuple[Any, ...]]
 def _parsed(sql: str, dialect: str) -> exp.Query | None:
     try:
         query = sqlglot.parse_one(sql, read=dialect)
-    except (SqlglotError, RecursionError):
+    except Exception:  # beside its own errors, the parser stumbles over some of the garbage that models write
         return None
     return query if isinstance(query, exp.Query) else None
 
 
-def _leftmost(query: exp.Query) -> tuple[exp.Expr, int]:
-    """The first SELECT of a UNION, EXCEPT or INTERSECT, and how many of these there are outermost."""
+def _leftmost(query: exp.Query) -> tuple[exp.Select | None, int]:
+    """The first SELECT of a UNION, EXCEPT or INTERSECT (None where it starts with something else), and 1 for such a set."""
     tree: exp.Expr = query
     num_sets = 0
-    while not isinstance(tree, exp.Select):
-        num_sets += isinstance(tree, exp.SetOperation)
+    while isinstance(tree, exp.SetOperation | exp.Subquery):
+        num_sets = max(num_sets, int(isinstance(tree, exp.SetOperation)))
         tree = tree.this
-    return tree, min(num_sets, 1)
+    return (tree if isinstance(tree, exp.Select) else None), num_sets
 
 
 def _own(node: exp.Expr | None, kinds: tuple[type[exp.Expr], ...]) -> list[exp.Expr]:

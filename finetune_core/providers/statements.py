@@ -58,6 +58,8 @@ def parse_statements(sql: str, dialect: str = "sqlite") -> "list[exp.Expr]":
         raise _refused(f"it cannot be parsed: {_plain(str(error))}") from error
     except RecursionError as error:
         raise _refused("it is nested too deeply") from error
+    except Exception as error:  # the parser stumbles over some of the garbage that models write
+        raise _refused("it cannot be parsed") from error
     return [each for each in found if each is not None and not isinstance(each, exp.Semicolon)]
 
 
@@ -91,6 +93,8 @@ def _objections(node: "exp.Expr") -> Iterator[str]:
         yield f"it holds {_kind(node)}"
     if isinstance(node, exp.CTE) and not isinstance(node.this, exp.Query | exp.Values):
         yield f"a part of its WITH is {_kind(node.this)}"
+    if isinstance(node, exp.SetOperation) and not isinstance(node.this, exp.Query | exp.Values):
+        yield f"it starts with {_kind(node.this)}, not a SELECT"
     if isinstance(node, exp.PropertyEQ) and isinstance(node.this, exp.Parameter | exp.SessionParameter):
         yield "it sets a variable"
     if isinstance(node, exp.Func):

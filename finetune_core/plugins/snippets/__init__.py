@@ -33,7 +33,7 @@ FRAMEWORKS = {
     "judge_correctness": CHAT,
     "judge_pairwise": CHAT,
     "router": (Framework("LlamaIndex", "llama_index_router"),),
-    "text_to_sql": CHAT,
+    "text_to_sql": (Framework("LlamaIndex", "llama_index_sql"), CHAT[1]),
 }
 """What the models of each recipe plug into, the best known first."""
 
@@ -59,15 +59,19 @@ def render(
     the type of number that a chat model was measured in. Raises
     ValueError for a template there is none of.
     """
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     known = [framework.template for found in FRAMEWORKS.values() for framework in found]
     if template not in known:
         raise ValueError(f"there is no snippet {template!r}, only {', '.join(known)}")
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701 - Python
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - what it makes is Python
+    )
     environment.filters["repr"] = repr
-    text = (Path(__file__).parent / f"{template}.py.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text).render(
+    return environment.get_template(f"{template}.py.jinja").render(
         folder=folder,
         name=name,
         query_prefix=query_prefix,

@@ -105,6 +105,7 @@ def test_what_cannot_be_parsed_has_no_normal_form() -> None:
     assert normalised("SELECT FROM", SCHEMA) is None
     assert normalised("DROP TABLE singer", SCHEMA) is None
     assert normalised("I do not know.", SCHEMA) is None
+    assert difficulty("@a UNION TABLE b", "postgres") is None
     assert normalised("SELECT nothing FROM nowhere", SCHEMA) == "SELECT nothing FROM nowhere"
 
 

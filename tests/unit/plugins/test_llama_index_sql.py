@@ -10,6 +10,7 @@ from pydantic import PrivateAttr
 
 from finetune_core.errors import QueryLimitError, QueryRefusedError
 from finetune_core.plugins.llama_index_sql import guarded_sql_database, sql_query_engine
+from finetune_core.plugins.snippets import render
 from finetune_core.providers.database import Limits
 from tests.shop_database import make_shop
 
@@ -78,3 +79,12 @@ def test_nothing_is_inserted_and_nothing_takes_for_ever(shop: Path) -> None:
         "[(2,)]",
         {"result": [(2,)], "col_keys": ["count(*)"]},
     )
+
+
+def test_the_snippet_asks_through_the_guard() -> None:
+    text = render("llama_index_sql", folder="my 'model'", name="writer", base_model="base")
+    compile(text, "snippet", "exec")
+    assert "class TunedLLM(CustomLLM)" in text
+    assert "engine = sql_query_engine(DATABASE, llm" in text
+    assert "How do I start?" not in text
+    assert "How do I start?" in render("llama_index_chat", folder="model", name="writer", base_model="base")

@@ -230,6 +230,7 @@ def test_a_missing_or_broken_file_is_said_and_none_is_made(tmp_path: Path) -> No
         ("postgres", "SELECT pg_catalog.lo_import('/etc/passwd')"),
         ("postgres", "SELECT \"pg_terminate_backend\"(1)"),
         ("postgres", "SELECT query_to_xml('DROP TABLE t', true, true, '')"),
+        ("postgres", "@a UNION TABLE b"),
         ("postgres", "COPY (SELECT 1) TO PROGRAM 'sh'"),
         ("postgres", "SELECT nextval('s')"),
         ("postgres", "SELECT '\\'; COMMIT; DROP TABLE t; --'"),
