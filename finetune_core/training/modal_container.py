@@ -53,8 +53,10 @@ class Order:
 
 
 def train_in_container(order: Mapping[str, Any], mailbox: Mailbox, volume: Path) -> dict[str, Any]:
-    """Train, with everything that survives a restart of the container in `volume/<name>`; returns `facts`, or `error` and
-    `hint` where a person can mend it, or `cancelled`. The adapter lies in `volume/<name>/adapter` then.
+    """Train, with everything that survives a restart of the container in `volume/<name>`.
+
+    Returns `facts`, and the adapter lies in `volume/<name>/adapter`; or `error` and `hint` where a person can mend it; or
+    `cancelled`; or `stopped` before there was anything to keep.
     """
     found = Order(**order)
     run = ContainerRun(found.name, found.seed, mailbox, volume / found.name)
@@ -67,6 +69,8 @@ def train_in_container(order: Mapping[str, Any], mailbox: Mailbox, volume: Path)
         )
     except JobCancelled:
         return {"cancelled": True}
+    except StopRequested:
+        return {"stopped": True}
     except FinetuneError as error:
         return {"error": error.message, "hint": error.hint}
     finally:

@@ -50,6 +50,9 @@ class Place(Protocol):
     def outcome(self, call_id: str, wait_s: float) -> dict[str, Any] | None:
         """What the call returned, None if it still runs after `wait_s` seconds. Raises ProviderError if it failed."""
 
+    def cancel(self, call_id: str) -> None:
+        """End the call, whether it runs already or not."""
+
     def fetch(self, folder: str, target: Path) -> None:
         """Copy the files of a folder of the volume into the empty folder `target`."""
 
@@ -84,6 +87,8 @@ def train_on_modal(
     outcome = _followed(place, name, call_id, run)
     if outcome.get("cancelled"):
         raise JobCancelled
+    if outcome.get("stopped"):
+        raise StopRequested
     if "error" in outcome:
         raise TrainingError(outcome["error"], hint=outcome["hint"])
     folder = run.workdir / "adapter"
@@ -95,7 +100,7 @@ def train_on_modal(
 
 def _followed(place: Place, name: str, call_id: str, run: Run) -> dict[str, Any]:
     """Pass on what the training tells until it has ended; what a person asks for is passed on the other way."""
-    with _passing_on(place.mailbox, name):
+    with _cancelling(place, name, call_id):
         while True:
             outcome = place.outcome(call_id, POLL_S)
             _pass_events(place.mailbox, name, run)
@@ -108,11 +113,13 @@ def _followed(place: Place, name: str, call_id: str, run: Run) -> dict[str, Any]
 
 
 @contextmanager
-def _passing_on(mailbox: Mailbox, name: str) -> Iterator[None]:
+def _cancelling(place: Place, name: str, call_id: str) -> Iterator[None]:
+    """A cancel here is one there: of a training that runs, and of one that still waits for its GPU."""
     try:
         yield
     except JobCancelled:
-        mailbox.update({request_key(name): CANCEL})
+        place.mailbox.update({request_key(name): CANCEL})
+        place.cancel(call_id)
         raise
 
 
@@ -163,10 +170,15 @@ class ModalPlace:
                     raise
                 return None
 
+    def cancel(self, call_id: str) -> None:
+        """As `Place.cancel`."""
+        with explained():
+            _modal().FunctionCall.from_id(call_id).cancel()
+
     def fetch(self, folder: str, target: Path) -> None:
         """As `Place.fetch`."""
         with explained():
-            for entry in self._volume.listdir(folder, recursive=True):
+            for entry in self._volume.listdir(folder):  # an adapter has no folders inside
                 path = target / Path(entry.path).relative_to(folder)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("wb") as file:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from finetune_core.errors import JobCancelled, ProviderError, TrainingError
+from finetune_core.errors import JobCancelled, ProviderError, StopRequested, TrainingError
 from finetune_core.training import modal_container, modal_tuner
 from finetune_core.training.chat_config import ChatTuningConfig
 from finetune_core.training.conversations import Conversation
@@ -35,6 +35,7 @@ class ThisProcess:
         self.volume, self.mailbox = volume, dict[str, Any]()
         self.threads: dict[str, threading.Thread] = {}
         self.returned: dict[str, dict[str, Any]] = {}
+        self.cancelled: list[str] = []
 
     def send(self, order: Order) -> str:
         call_id = f"fc-{len(self.threads)}"
@@ -52,6 +53,9 @@ class ThisProcess:
         self.threads[call_id].join(min(wait_s, 0.05))
         assert self.threads[call_id].is_alive() or call_id in self.returned, "it died"
         return self.returned.get(call_id)
+
+    def cancel(self, call_id: str) -> None:
+        self.cancelled.append(call_id)
 
     def fetch(self, folder: str, target: Path) -> None:
         shutil.copytree(self.volume / folder, target, dirs_exist_ok=True)
@@ -118,6 +122,16 @@ def test_a_stop_keeps_the_best_and_a_cancel_ends_the_call(config: ChatTuningConf
     assert place.mailbox[request_key(run.facts["vendor_name"])] == modal_container.CANCEL
     place.threads["fc-0"].join()
     assert place.returned == {"fc-0": {"cancelled": True}}
+    assert place.cancelled == ["fc-0"]
+
+
+def test_a_stop_before_there_is_anything_to_keep_keeps_nothing(config: ChatTuningConfig, tmp_path: Path) -> None:
+    run, place = RecordedRun(tmp_path), ThisProcess(config, tmp_path / "volume")
+    run.remember(vendor_name="asked-early")
+    place.mailbox[request_key("asked-early")] = modal_container.STOP
+    with pytest.raises(StopRequested):
+        train_on_modal(LEARNED, LEARNED[:4], config, run, place)
+    assert not (run.workdir / "adapter").exists()
 
 
 def test_what_went_wrong_there_is_said_here(config: ChatTuningConfig, tmp_path: Path) -> None:
