@@ -6,10 +6,11 @@ import streamlit as st
 
 from components.text import plain, t, tn
 from finetune_core.workspace.datasets import QUERIES, DatasetView
+from finetune_core.workspace.demonstrations import KINDS
 
 _RULES = {
     "document": "Split by document: no document is in two parts.",
-    "group": "Split by seed question: no two wordings of one are in two parts.",
+    "group": "Split by group: no two examples of one, such as wordings of one question, are in two parts.",
     "imported": "The split is the one it was imported with.",
 }
 
@@ -26,6 +27,8 @@ def dataset_card(dataset: DatasetView, *, key: str) -> None:
         for column, (part, num) in zip(columns, dataset.num_examples.items(), strict=True):
             groups = manifest["num_groups"][part]
             note = tn("over {num} document", "over {num} documents", groups)
+            if dataset.record in KINDS:
+                note = tn("in {num} group", "in {num} groups", groups)
             if dataset.record == QUERIES:
                 outside = manifest["num_out_of_scope"][part]
                 note = tn("{num} of them is out of scope", "{num} of them are out of scope", outside)
@@ -47,6 +50,8 @@ def _leakage_badge(manifest: dict[str, Any]) -> None:
 
 def _searched(dataset: DatasetView) -> str:
     num = dataset.manifest["num_searched"]["test"]
+    if dataset.record in KINDS:
+        return t("A group is a document, question, instruction, database or set of functions.")
     if dataset.record == QUERIES:
         return tn("There is {num} choice.", "There are {num} choices.", num)
     return tn("Test questions are searched in {num} passage.", "Test questions are searched in {num} passages.", num)

@@ -4,25 +4,24 @@ import streamlit as st
 
 from components.errors import kept_errors, show_kept_error, shown_errors
 from components.job_card import job_card
+from components.kind_words import KindWords, kind_words
 from components.project import project_query
-from components.text import plain, t, tn
+from components.text import plain, t
 from finetune_core.workspace import datasets, jobs
+from finetune_core.workspace.demonstrations import KINDS
 
 
 def dataset_freeze(project_id: str, record: str, *, key: str) -> str | None:
     """Draw the form, and the freeze that is under way; return the id of a version this session has just frozen, or None."""
     counts, suggested = datasets.counts(project_id, record), datasets.suggested_name(project_id)
-    is_queries = record == datasets.QUERIES
-    if is_queries and not counts.num_accepted + counts.num_pending:
-        _bring_queries()
+    words = kind_words(record, counts.num_accepted)
+    if words.missing and not counts.num_accepted + counts.num_pending:
+        _bring(words)
         return None
     name_key = f"{key}_name_{suggested}"  # once v1 is frozen, the box is a new one that says v2
     with st.form(f"{key}_form", border=True):
         st.text_input(t("Name of the version"), value=suggested, key=name_key, max_chars=120)
-        num = counts.num_accepted
-        pairs = tn("{num} accepted pair is taken.", "{num} accepted pairs are taken.", num)
-        queries = tn("{num} accepted query is taken.", "{num} accepted queries are taken.", num)
-        st.caption(queries if is_queries else pairs)
+        st.caption(words.taken)
         st.toggle(
             t("Also take the {num} pending ones that passed the filters", num=f"{counts.num_pending:,}"),
             value=False, key=f"{key}_pending", disabled=not counts.num_pending,
@@ -31,9 +30,15 @@ def dataset_freeze(project_id: str, record: str, *, key: str) -> str | None:
         )  # fmt: skip
         st.number_input(
             t("Seed of the split"), min_value=0, value=0, step=1, key=f"{key}_seed",
-            help=t("Documents (or seed questions) are dealt to training, validation and test; the same seed deals them "
+            help=t("Documents (or other groups) are dealt to training, validation and test; the same seed deals them "
                    "the same way."),
         )  # fmt: skip
+        if record in KINDS:
+            st.toggle(
+                t("Measure the untuned model now"), value=False, key=f"{key}_measure",
+                help=t("It answers every question for testing and for validation, about one a second on a processor. Then the "
+                       "page says before a run how small a gain this test can show."),
+            )  # fmt: skip
         st.form_submit_button(
             t("Freeze"),
             icon=":material/ac_unit:",
@@ -58,11 +63,12 @@ def _under_way(key: str) -> str | None:
     return None
 
 
-def _bring_queries() -> None:
-    st.markdown(t("A router learns from queries, each labelled with the choice it is for. This project has none yet."))
+def _bring(words: KindWords) -> None:
+    """What a model of this kind learns from, and the way to where it comes in."""
+    st.markdown(words.missing)
     st.page_link(
-        "../pages/review.py", label=t("Write or import queries"), icon=":material/alt_route:",
-        query_params={**project_query(), "kind": "queries", "part": "choices"},
+        "../pages/review.py", label=words.bring, icon=":material/edit_note:",
+        query_params={**project_query(), "kind": words.review, "part": words.part},
     )  # fmt: skip
 
 
@@ -75,4 +81,5 @@ def _freeze(project_id: str, record: str, key: str, name_key: str) -> None:
             record=record,
             include_pending=state[f"{key}_pending"],
             seed=int(state[f"{key}_seed"]),
+            measure_base=state.get(f"{key}_measure", True),
         )

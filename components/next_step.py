@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from components.kind_words import kind_words
 from components.project import project_query
 from components.text import plain, t, tn
 from finetune_core.workspace.pipeline import NextStep, Overview, Pipeline
@@ -27,7 +28,9 @@ def next_step(pipeline: Pipeline, *, key: str) -> None:
 
 
 def _kind(counts: Overview) -> dict[str, str]:
-    """What names the kind of example in a link, where queries are what the step is about."""
+    """What names the kind of example in a link, where one kind is what the step is about."""
+    if counts.has_only_demonstrations:
+        return {"kind": kind_words(counts.demonstrated).review}
     about_queries = counts.has_only_choices or 0 < counts.num_pending == counts.num_pending_queries
     return {"kind": "queries"} if about_queries else {}
 
@@ -81,9 +84,10 @@ def _words(pipeline: Pipeline) -> tuple[str, str, str, str]:
             "compare", t("Compare"),
         ),
         NextStep.IMPROVE: (
-            t("Give it better questions"),
-            t("The test showed no gain. Questions that people reviewed, and more of them, help most; then tune again."),
-            "review" if counts.num_pending else "generate", t("Review them") if counts.num_pending else t("Write more"),
+            t("Give it better examples") if counts.has_only_demonstrations else t("Give it better questions"),
+            t("The test showed no gain. Examples that people reviewed, and more of them, help most; then tune again."),
+            "review" if counts.num_pending or counts.has_only_demonstrations else "generate",
+            t("Review") if counts.num_pending or counts.has_only_demonstrations else t("Write questions"),
         ),
         NextStep.TRY: (
             t("Try both side by side"),

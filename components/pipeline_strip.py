@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from components.kind_words import kind_words
 from components.project import project_query
 from components.text import t, tn
-from finetune_core.workspace.pipeline import NextStep, Pipeline
+from finetune_core.workspace.pipeline import NextStep, Overview, Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,13 @@ def _steps(pipeline: Pipeline) -> list[Step]:
         t("Choices"), "alt_route", counts.num_choices, t("what a query can be for"), "review", t("Choices"), (),
         (("kind", "queries"), ("part", "choices")),
     )  # fmt: skip
+    review = (("kind", kind_words(counts.demonstrated).review),) if counts.has_only_demonstrations else ()
+    shown = Step(
+        t("Examples"), "smart_toy", counts.num_demonstrations, tested if counts.num_test_only else aside, "review",
+        t("Add"), (turn.ADD_DOCUMENTS,), (*review, ("part", "files")),
+    )  # fmt: skip
+    if counts.has_only_demonstrations:
+        return [shown, *_later(counts, review)]
     return [
         choices if counts.has_only_choices else documents,
         Step(
@@ -68,10 +76,18 @@ def _steps(pipeline: Pipeline) -> list[Step]:
             tested if counts.num_test_only else aside, "generate", t("Write"),
             (turn.WRITE_QUESTIONS, turn.WRITE_QUERIES),
         ),
+        *_later(counts, ()),
+    ]  # fmt: skip
+
+
+def _later(counts: Overview, review: tuple[tuple[str, str], ...]) -> list[Step]:
+    """The steps that are the same for every kind of example; `review` is what the link to Review says besides."""
+    turn = NextStep
+    return [
         Step(
             t("Accepted"), "fact_check", counts.num_accepted,
             tn("{num} waits for review", "{num} wait for review", counts.num_pending), "review", t("Review"),
-            (turn.REVIEW,),
+            (turn.REVIEW,), review,
         ),
         Step(
             t("Datasets"), "inventory_2", counts.num_datasets,

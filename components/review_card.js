@@ -54,20 +54,47 @@ function keepDraft(state, card) {
   note(state);
 }
 
+// A number with a slider beside it: the box holds the value as it is, however fine, and the slider moves in steps.
+function scale(box, one) {
+  const slider = make("input", { type: "range", min: one.range.lowest, max: one.range.highest, step: one.range.step, "aria-hidden": true, tabindex: "-1" });
+  slider.value = box.value;
+  slider.addEventListener("input", () => {
+    box.value = slider.value;
+    box.dispatchEvent(new Event("input"));
+  });
+  box.addEventListener("input", () => (slider.value = box.value));
+  return make("span", { class: "scale" }, box, slider);
+}
+
+const SQL = /('(?:[^']|'')*')|(--.*)|\b(select|from|where|group|by|having|order|limit|offset|join|left|right|inner|outer|cross|on|as|and|or|not|in|is|null|like|between|exists|union|all|except|intersect|distinct|case|when|then|else|end|with|asc|desc|cast|count|sum|avg|min|max|create|table|primary|foreign|key|references|unique|default|check|text|varchar|integer|int|real|numeric|date|datetime|boolean|blob)\b|\b(\d+(?:\.\d+)?)\b/gi;
+
+function coloured(text) {
+  const parts = [];
+  let at = 0;
+  for (const found of text.matchAll(SQL)) {
+    const kind = found[1] ? "string" : found[2] ? "comment" : found[3] ? "keyword" : "number";
+    parts.push(text.slice(at, found.index), make("span", { class: `sql-${kind}` }, found[0]));
+    at = found.index + found[0].length;
+  }
+  return [...parts, text.slice(at)];
+}
+
 function field(state, card, one) {
   const draft = readDraft(state, card)?.values?.[one.name];
   const common = { "data-field": one.name, "aria-label": one.label };
   const box = one.options
     ? make("select", { ...common, "aria-keyshortcuts": "L 1 2 3 4 5 6 7 8 9" },
       ...one.options.map(([value, title], at) => make("option", { value }, at < 9 ? `${at + 1}  ${title}` : title)))
-    : make("textarea", { ...common, rows: 2, spellcheck: "true", maxlength: 20000 });
+    : one.range
+      ? make("input", { ...common, type: "number", step: "any", min: one.range.lowest, max: one.range.highest })
+      : make("textarea", { ...common, rows: 2, class: one.is_code ? "code" : "", spellcheck: !one.is_code && "true", maxlength: one.is_code ? 200000 : 20000 });
   box.value = draft ?? one.value;
   box.addEventListener("input", () => {
     keepDraft(state, card);
     grow(box);
   });
   state.boxes[one.name] = box;
-  return make("label", { class: "field" }, make("span", { class: "name" }, one.label), box);
+  return make("label", { class: "field" }, make("span", { class: "name" }, one.label), one.range ? scale(box, one) : box);
 }
 
 // Number keys name the first nine options of the card's choice, L goes to the list of all of them.
@@ -92,7 +119,8 @@ function grow(box) {
 
 function passage(state, one) {
   const { labels } = state.data;
-  const text = make("div", { class: "text", tabindex: "0", role: "region", "aria-label": labels.passage }, one.before);
+  const text = make("div", { class: "text", tabindex: "0", role: "region", "aria-label": labels.passage }, ...(one.is_sql ? coloured(one.before) : [one.before]));
+  if (one.is_code || one.is_sql) text.classList.add("code");
   if (one.marked) text.append(make("mark", { title: labels.evidence }, one.marked), one.after);
   const head = make("div", { class: "source" }, make("span", { class: "document" }, one.document));
   if (one.heading) head.append(make("span", { class: "heading" }, one.heading));

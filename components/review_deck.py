@@ -11,9 +11,10 @@ from finetune_core.workspace.reviewing import Progress
 Card = dict[str, Any]
 """`id`, `seq`, `version`, `state`, `state_text`, `facts` (short texts), `fields` and `passages`.
 
-A field has `name`, `label` and `value`, and with `options` ([value, title] each) it is a choice among those instead of a
-text. A passage has `document`, `heading`, `before`, `marked` and `after`, and perhaps a `note`, or a `quote` that does not
-stand in it.
+A field has `name`, `label` and `value`. With `options` ([value, title] each) it is a choice among those instead of a text,
+with a `range` ({lowest, highest, step}) a number on a slider, with `is_code` a text of even letters. A passage with `is_sql`
+is coloured; it has `document`, `heading`, `before`, `marked` and `after`, and perhaps a `note`, or a `quote` that does not stand
+in it.
 """
 
 
@@ -52,4 +53,5 @@ def state_text(state: str) -> str:
 
 def source_text(source: str) -> str:
     """Where an example comes from, for people."""
-    return {"generated": t("generated"), "imported": t("imported"), "written": t("written by hand")}[source]
+    return {"generated": t("generated"), "imported": t("imported"), "written": t("written by hand"),
+            "recorded": t("recorded")}[source]  # fmt: skip

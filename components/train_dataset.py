@@ -4,6 +4,7 @@ import streamlit as st
 
 from components.dataset_card import dataset_card
 from components.dataset_freeze import dataset_freeze
+from components.kind_words import kind_words
 from components.text import t
 from components.url_state import url_state
 from finetune_core.workspace import datasets
@@ -14,10 +15,7 @@ def train_dataset(project_id: str, record: str, *, key: str) -> DatasetView | No
     """The chosen version of that kind of example, as a card; None while none was frozen. The choice stands in the URL."""
     known = {view.name: view for view in datasets.listing(project_id) if view.record == record}
     if not known:
-        said = t("A dataset version is your accepted pairs, frozen and split. Make one to train on.")
-        if record == datasets.QUERIES:
-            said = t("A dataset version is your accepted queries with their choices, frozen and split.")
-        st.caption(said)
+        st.caption(kind_words(record).frozen)
         dataset_freeze(project_id, record, key=f"{key}_freeze")
         return None
     if st.session_state.get(key) not in known:

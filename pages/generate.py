@@ -12,10 +12,10 @@ from components.generate_start import generate_start
 from components.generate_writer import generate_writer
 from components.project import current_project
 from components.queries_generate import queries_generate
-from components.review_kind import QUERIES, review_kind
+from components.review_kind import ALWAYS, review_kind
 from components.sql_generate import sql_generate
 from components.text import t
-from finetune_core.workspace import generation
+from finetune_core.workspace import datasets, generation
 
 
 @shown_errors()
@@ -23,10 +23,10 @@ def page() -> None:
     """Draw the page."""
     st.title(t("Questions"), anchor=False)
     project = current_project()
-    kind = review_kind(project.id, key="kind", more={"sql": t("Questions in SQL")})
-    if kind in {QUERIES, "sql"}:
-        draw = queries_generate if kind == QUERIES else sql_generate
-        draw(project.id, key=kind)
+    kind = review_kind(project.id, (*ALWAYS, "SqlQuestion"), key="kind")
+    if kind != datasets.PAIRS:
+        is_sql = kind == "SqlQuestion"
+        (sql_generate if is_sql else queries_generate)(project.id, key="sql" if is_sql else "queries")
         return
     if not generation.num_chunks(project.id):
         empty_state(

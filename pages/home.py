@@ -31,13 +31,15 @@ def _way(project: Project) -> None:
     now = pipeline.look(project.id)
     documents = t("From your documents to a tuned model and an honest verdict, step by step.")
     choices = t("From your choices to a tuned router and an honest verdict, step by step.")
-    st.markdown(choices if now.counts.has_only_choices else documents)
+    examples = t("From your examples to a tuned language model and an honest verdict, step by step.")
+    has_none = now.counts.has_only_demonstrations
+    st.markdown(choices if now.counts.has_only_choices else examples if has_none else documents)
     if loading := demo.loading_job(project.id):
         job_card(loading, key="demo_job", show_log=False)
     else:
         next_step(now, key="next")
     pipeline_strip(now, key="way")
-    if not now.counts.num_documents and not now.counts.num_choices and not loading:
+    if not now.counts.num_documents and not now.counts.num_choices and not has_none and not loading:
         demo_card(project.id, key="demo")
 
 

@@ -7,7 +7,7 @@ import typer
 
 from finetune_core.commands.output import Json, Project, emit, project_id, wait_and_tell
 from finetune_core.wording import metric_title
-from finetune_core.workspace import datasets, labelled, pairs
+from finetune_core.workspace import datasets, demonstrations, labelled, pairs
 
 QUERIES, CHOICES = "labelled", "choices"
 Written = Annotated[
@@ -22,11 +22,17 @@ ImportFormat = Annotated[
     typer.Option(
         "--format",
         help=f"One of: {', '.join(pairs.FORMATS)}; for a router {QUERIES} (queries with a label) or {CHOICES} (what the "
-        f"labels stand for), as JSONL or CSV; {CHOICES} also as one JSON object of names and descriptions.",
+        f"labels stand for), as JSONL or CSV; {CHOICES} also as one JSON object of names and descriptions. For "
+        f"language models {', '.join(demonstrations.NAMES.values())}, in any form that the Review page names.",
     ),
 ]
 Record = Annotated[
-    str, typer.Option("--record", help=f"The kind of example: {datasets.PAIRS}, or {datasets.QUERIES} for a router.")
+    str,
+    typer.Option(
+        "--record",
+        help=f"The kind of example: {datasets.PAIRS}, {datasets.QUERIES} for a router, or for a language model "
+        f"{', '.join(demonstrations.KINDS)}.",
+    ),
 ]
 Split = Annotated[str, typer.Option("--split", help="train, validation or test; without it, what the file says.")]
 
@@ -49,10 +55,12 @@ def register(app: typer.Typer) -> None:
             num = labelled.import_choices(found, file)
             emit({"num_choices": num}, as_json, f"Imported {num:,} choices.")
             return
-        if file_format == QUERIES:
-            summary: pairs.ImportSummary | labelled.QueryImport = labelled.import_queries(
-                found, file, split, out_of_scope
-            )
+        summary: pairs.ImportSummary | labelled.QueryImport | demonstrations.DemonstrationImport
+        kinds = {name: kind for kind, name in demonstrations.NAMES.items()}
+        if file_format in kinds:
+            summary = demonstrations.import_file(found, kinds[file_format], file, split)
+        elif file_format == QUERIES:
+            summary = labelled.import_queries(found, file, split, out_of_scope)
         else:
             summary = pairs.import_file(found, file, file_format, split)
         emit(summary, as_json, summary.sentence)

@@ -1,7 +1,7 @@
 """The fields of each kind of demonstration as a person reads and writes them: every value as a text."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from finetune_core.corpus.interchange import demonstrations as files
 from finetune_core.errors import DatasetError
+from finetune_core.evaluation.said import message_text
 from finetune_core.records import Chat, Comparison, Judgement, Message, Preference, SqlQuestion, ToolCall
 from finetune_core.storage.demonstrations import content_of
 
@@ -81,6 +82,18 @@ _NO_ANSWER: dict[str, dict[str, Any]] = {
 }
 
 
+def turns(messages: Sequence[Message]) -> list[tuple[str, str]]:
+    """Who speaks in each message, and what they say, calls of functions included."""
+    names = {
+        "system": "System",
+        "developer": "System",
+        "user": "User",
+        "assistant": "Assistant",
+        "tool": "Function's result",
+    }
+    return [(names.get(str(one["role"]), str(one["role"])), message_text(one)) for one in messages]
+
+
 def as_text(field: Field, value: Any) -> str:
     """The value as a person edits it."""
     if field.form is Form.MESSAGES:
@@ -91,7 +104,7 @@ def as_text(field: Field, value: Any) -> str:
         return _json(value) if value.get("tool_calls") else str(value.get("content") or "")
     if field.form is Form.JSON:
         return _json(value) if value else ("[]" if field.is_needed else "")
-    return f"{value:g}" if field.form is Form.NUMBER else str(value)
+    return f"{value:.15g}" if field.form is Form.NUMBER else str(value)
 
 
 def from_text(field: Field, text: str) -> Any:
@@ -114,6 +127,12 @@ def texts(kind: str, content: Mapping[str, Any]) -> dict[str, str]:
 def values(kind: str, written: Mapping[str, str]) -> dict[str, Any]:
     """The fields that a person wrote, as values of a record. Raises DatasetError for JSON that is none."""
     return {field.name: from_text(field, written[field.name]) for field in FIELDS[kind] if field.name in written}
+
+
+def changed(kind: str, content: Mapping[str, Any], written: Mapping[str, str]) -> dict[str, Any]:
+    """Those of the written fields that say something else than `content` does, as values. Raises DatasetError as `values`."""
+    before = texts(kind, content)
+    return values(kind, {name: text for name, text in written.items() if text != before.get(name)})
 
 
 def asked(kind: str, written: Mapping[str, str]) -> Any:

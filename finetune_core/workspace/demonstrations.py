@@ -1,21 +1,29 @@
 """Demonstrations: inputs with what a strong model or a person answered, for the recipes that tune language models."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from finetune_core.corpus.interchange import demonstrations as files
+from finetune_core.corpus.interchange.demonstrations import WrittenFormat
+from finetune_core.corpus.interchange.row_formats import RowFormat
 from finetune_core.errors import PairError, StaleEditError
 from finetune_core.records import SplitName, SqlQuestion
 from finetune_core.storage import database, reviews
 from finetune_core.storage import demonstrations as rows
 from finetune_core.storage.demonstrations import KINDS, Demonstration, DemonstrationFilter, NewDemonstration
 from finetune_core.storage.pairs import PairSource, PairState
-from finetune_core.workspace import databases, reviewing
+from finetune_core.workspace import databases, demonstration_fields, reviewing
 from finetune_core.workspace.reviewing import Progress, UndoneStep
 
 __all__ = ["KINDS", "Demonstration", "DemonstrationFilter", "PairState"]
+
+
+NAMES = dict(zip(KINDS, ("chats", "calls", "judgements", "comparisons", "sql"), strict=True))
+"""What the kinds are called in links and on the command line, by the name of the record's class."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,23 @@ def change(
         return _existing(rows.get(connection, project_id, seen.kind, seen.id), seen.id)
 
 
+def decide(
+    project_id: str, kind: str, key: str, version: int, state: PairState, written: Mapping[str, str]
+) -> Demonstration:
+    """Give the example of that id a state and the texts that a person wrote in some of its fields; what it is now.
+
+    `version` is the one that was shown. The same decision said twice, over a broken connection, is done once. Raises
+    what `change` raises.
+    """
+    found = get(project_id, kind, key)
+    content = demonstration_fields.changed(kind, found.content, written)
+    if found.version != version:
+        if found.state == state and not content:
+            return found
+        found = replace(found, version=version)  # what was shown: the change is refused, and told
+    return change(project_id, found, state=state, content=content or None)
+
+
 def undo(project_id: str, kind: str) -> UndoneStep[Demonstration] | None:
     """Take back the last decision, edit or bulk action on examples of a kind; None where there is nothing to undo.
 
@@ -142,15 +167,32 @@ def add(project_id: str, kind: str, fields: Mapping[str, Any]) -> Demonstration:
         return _existing(rows.get(connection, project_id, kind, example.id), example.id)
 
 
-def import_file(project_id: str, kind: str, path: Path, split: str = "") -> DemonstrationImport:
+def formats(kind: str) -> Sequence[RowFormat]:
+    """The forms that files of a kind may have. ValueError for an unknown kind."""
+    return files.FILES[kind].formats
+
+
+def export_formats(kind: str) -> Mapping[str, WrittenFormat]:
+    """The forms that a kind is exported in, by name."""
+    return files.FILES[kind].written
+
+
+def takes_folders(kind: str) -> bool:
+    """Whether a kind also comes in folders of several files, which are uploaded as a zip."""
+    return kind == SqlQuestion.__name__
+
+
+def import_file(project_id: str, kind: str, path: Path, split: str = "", name: str = "") -> DemonstrationImport:
     """Add a file's examples as accepted ones, whole or not at all; `split` puts all of them into one part.
+
+    `name` is what the person calls the file, if not as it is called.
 
     `path` may be a `.zip` or, for SQL, a folder in Spider's form, whose databases are kept with the project. Raises
     DatasetError for anything wrong with the file, PairError for an unknown split, ProviderError for a broken database.
     """
     if split and split not in {name.value for name in SplitName}:
         raise PairError(f"{split!r} is not a split.", hint="Choose train, validation or test.")
-    with databases.unpacked(path) as place:
+    with _called(path, name) as known, databases.unpacked(known) as place:
         file_format, brought = files.read(place, kind)
         if kind == SqlQuestion.__name__:
             brought = databases.with_databases(project_id, brought)
@@ -170,9 +212,16 @@ def export_bytes(project_id: str, file_format: str, chosen: DemonstrationFilter)
         return files.write(found, chosen.kind, file_format)
 
 
-def fields_of(found: Demonstration) -> dict[str, Any]:
-    """The fields of its record, lists as lists."""
-    return asdict(found.example)
+@contextmanager
+def _called(path: Path, name: str) -> Iterator[Path]:
+    """The same file under the name that a person knows it by, so that what is wrong with it is told of that name."""
+    if not name:
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / Path(name).name
+        place.symlink_to(path.resolve())
+        yield place
 
 
 def _existing(found: Demonstration | None, key: str) -> Demonstration:

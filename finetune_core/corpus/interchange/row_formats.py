@@ -42,6 +42,11 @@ class RowFormat:
     needs: tuple[str, ...]
     read: Callable[[Rows], Iterable[Brought]]
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields for people, "a or b" where either will do."""
+        return tuple(either.replace("|", " or ") for either in self.needs)
+
     def fits(self, row: Mapping[str, Any]) -> bool:
         """Whether the row has the fields."""
         return all(any(name in row for name in either.split("|")) for either in self.needs)
@@ -71,7 +76,7 @@ def read_rows(path: Path, formats: Sequence[RowFormat]) -> tuple[str, list[Broug
         )
     if odd := next((place for place, row in rows if not found.fits(row)), None):
         raise DatasetError(
-            f"{odd} lacks a field of the format {found.title}: {', '.join(found.needs)}.",
+            f"{odd} lacks a field of the format {found.title}: {', '.join(found.fields)}.",
             hint="Complete or remove that row.",
         )
     return found.title, checked(found.read(rows))
@@ -123,18 +128,14 @@ def _check_content(one: Brought) -> None:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    suffix = (path.suffixes or [""])[-1 if path.suffix != ".gz" else max(-2, -len(path.suffixes))].lower()
-    if suffix in (".csv", ".tsv"):
-        yield from ((f"{path.name} row {number}", row) for number, row in table_rows(path))
-    elif suffix == ".json" and decoded(path).lstrip()[:1] == "[":
+    """The rows with where they stand. A list and objects are JSON, anything else is a table, whatever the file is called."""
+    first = decoded(path).lstrip()[:1]
+    if first == "[":
         yield from _listed(path)
-    elif suffix in (".json", ".jsonl"):
+    elif first == "{":
         yield from ((f"{path.name} line {number}", row) for number, row in json_rows(path))
     else:
-        raise DatasetError(
-            f"{path.name} ends in {suffix or 'nothing'}; read are .jsonl, .json, .csv and .tsv, each also with .gz.",
-            hint="Give the file the ending of what it holds.",
-        )
+        yield from ((f"{path.name} row {number}", row) for number, row in table_rows(path))
 
 
 def _listed(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -149,4 +150,4 @@ def _listed(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _forms(formats: Sequence[RowFormat]) -> str:
-    return "; ".join(f"{one.title} ({', '.join(one.needs)})" for one in formats)
+    return "; ".join(f"{one.title} ({', '.join(one.fields)})" for one in formats)
