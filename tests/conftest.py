@@ -15,6 +15,13 @@ from finetune_core.errors import StorageError
 from finetune_core.jobs import supervisor
 from finetune_core.storage import database
 from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for every test
+from tests.demonstration_data import (  # noqa: F401  fixtures for every test
+    tiny_prompted_chat,
+    trained_caller,
+    trained_correctness,
+    trained_distillation,
+    trained_pairwise,
+)
 from tests.sql_fixtures import trained_sql  # noqa: F401
 from tests.training_fixtures import (  # noqa: F401  fixtures for every test
     tiny_chat,

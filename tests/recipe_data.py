@@ -26,6 +26,10 @@ SPLITS: dict[str, Callable[[], Any]] = {
     "text_to_sql": tiny_sql_split,
 }
 SHARED = {
+    "distillation": "trained_distillation",
+    "function_calling": "trained_caller",
+    "judge_correctness": "trained_correctness",
+    "judge_pairwise": "trained_pairwise",
     "cohere_reranker": "trained_cohere",
     "cross_encoder": "trained_cross_encoder",
     "embedding": "trained",

@@ -31,7 +31,9 @@ CHATML = (
 )
 
 
-def save_tiny_chat(folder: Path, texts: Iterable[str], template: str = CHATML, hidden_size: int = 128) -> Path:
+def save_tiny_chat(
+    folder: Path, texts: Iterable[str], template: str = CHATML, hidden_size: int = 128, vocab_size: int = 600
+) -> Path:
     """Write a chat model like Llama's, two layers of random weights, into the new `folder`.
 
     Its tokenizer was trained on `texts` and can write every byte; a turn ends with `<|im_end|>`.
@@ -45,7 +47,7 @@ def save_tiny_chat(folder: Path, texts: Iterable[str], template: str = CHATML, h
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=600,
+        vocab_size=vocab_size,
         special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

@@ -17,6 +17,7 @@ import numpy as np
 from finetune_core.evaluation.asking import Answered, ask_all, cost_facts
 from finetune_core.evaluation.prompt_files import prompt
 from finetune_core.evaluation.said import Said, detail
+from finetune_core.evaluation.side_by_side import TEACHER
 from finetune_core.metrics.agreement import Kappa, MeanError, Pearson, Spearman, WeightedKappa
 from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
@@ -214,7 +215,7 @@ def rater_correctness(name: str, part: Part[Judgement], seed: int) -> Report:
         rest = [rating for number, rating in enumerate(one.ratings) if number != chosen]
         drawn.append(one.ratings[chosen] if rest else None)
         others.append(replace(one, score=float(np.mean(rest)) if rest else one.score))
-    return _correctness_report(name, replace(part, examples=tuple(others)), drawn, [""] * len(part), {})
+    return _correctness_report(name, replace(part, examples=tuple(others)), drawn, [""] * len(part), {TEACHER: True})
 
 
 def rater_pairwise(name: str, part: Part[Comparison], seed: int) -> Report:
@@ -230,7 +231,9 @@ def rater_pairwise(name: str, part: Part[Comparison], seed: int) -> Report:
         rest = [vote for number, vote in enumerate(one.votes) if number != chosen]
         drawn.append(Preference(one.votes[chosen]) if rest else None)
         others.append(replace(one, winner=majority(rest) if rest else one.winner))
-    report = _pairwise_report(name, replace(part, examples=tuple(others)), drawn, drawn, [""] * len(part), {})
+    report = _pairwise_report(
+        name, replace(part, examples=tuple(others)), drawn, drawn, [""] * len(part), {TEACHER: True}
+    )
     unknown_N = np.array([vote is None for vote in drawn], dtype=bool)
     columns = {key: np.where(unknown_N, np.nan, values) for key, values in report.columns.items()}
     return replace(report, columns=columns)

@@ -1,7 +1,7 @@
 """Chat models as recipes name, compare, keep and export them: any model, a service, or one that was tuned."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -139,6 +139,15 @@ def _check_is_here(artefact: Path) -> None:
             f"The model {kept['model_id']} is kept by the service {kept['service']}; its weights are not here.",
             hint="Use it there under that name.",
         )
+
+
+def chat_traits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What is special about a tuned chat model, for `Recipe.traits`: where it was tuned, and how."""
+    config, facts = manifest["config"], manifest["facts"]
+    found = {"Tuned by": str(config.get("tuner", "")), "Method": str(config.get("method", ""))}
+    if facts.get("vendor_job_id"):
+        return {**found, "Job at the service": str(facts["vendor_job_id"])}
+    return {**found, "LoRA rank": str(config.get("lora_rank", ""))}
 
 
 def _service_chat(name: str, model: str, run: Resources) -> OpenAIChat:
