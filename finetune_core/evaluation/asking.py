@@ -156,7 +156,8 @@ def _taken(reply: Reply | RequestRefusedError, seconds: float) -> Answered:
 
 
 def _answered(reply: Reply, seconds: float) -> Answered:
-    return Answered(reply.text, reply.calls, reply.input_tokens, reply.output_tokens, seconds)
+    own = seconds if reply.seconds is None else reply.seconds
+    return Answered(reply.text, reply.calls, reply.input_tokens, reply.output_tokens, own)
 
 
 def _read(kept: Path) -> dict[str, Answered]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from finetune_core.errors import ProviderError
@@ -30,12 +30,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a chat answered, and the functions it wants called. Tokens are those the service counted, else an estimate."""
+    """What a chat answered, and the functions it wants called. Tokens are those the service counted, else an estimate.
+
+    `seconds` is its share of the time of those it was answered with, None where a chat answers one at a time.
+    """
 
     text: str
     input_tokens: int
     output_tokens: int
     calls: tuple[Call, ...] = ()
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

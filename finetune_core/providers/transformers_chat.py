@@ -2,6 +2,7 @@
 
 import functools
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -281,6 +282,7 @@ def _generate(shared: _SharedModel, batch: Sequence[_Prompt], temperature: float
         pad_token_id=pad,
         **sampling,
     )
+    started = time.perf_counter()
     with torch.inference_mode(), torch.random.fork_rng():
         torch.manual_seed(seed)
         made_BT = shared.model.generate(
@@ -290,15 +292,16 @@ def _generate(shared: _SharedModel, batch: Sequence[_Prompt], temperature: float
             logits_processor=masks,
             stopping_criteria=[lambda ids, _scores, **_: ids.shape[1] >= limits_B],
         )
-    return [_reply(shared, prompt, made_BT[row, width:].tolist()) for row, prompt in enumerate(batch)]
+    seconds = (time.perf_counter() - started) / len(batch)
+    return [_reply(shared, prompt, made_BT[row, width:].tolist(), seconds) for row, prompt in enumerate(batch)]
 
 
-def _reply(shared: _SharedModel, prompt: _Prompt, token_ids: list[int]) -> Reply:
+def _reply(shared: _SharedModel, prompt: _Prompt, token_ids: list[int], seconds: float) -> Reply:
     made = token_ids[: prompt.num_new]
     end = next((place for place, token in enumerate(made) if token in shared.stop_ids), len(made))
     text = shared.tokenizer.decode(made[:end], skip_special_tokens=not prompt.request.tools)
     said, calls = parsed(text, prompt.request.tools)
-    return Reply(said.strip(), len(prompt.token_ids), min(end + 1, len(made)), calls)
+    return Reply(said.strip(), len(prompt.token_ids), min(end + 1, len(made)), calls, seconds)
 
 
 def check_adapter(folder: Path) -> None:

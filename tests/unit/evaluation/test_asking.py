@@ -23,7 +23,7 @@ def asking(text: str) -> Request:
 class Parrot:
     """Says what it is asked, calls a function where it is asked to, refuses and fails on demand."""
 
-    name, num_parallel = "parrot", 2
+    name, fingerprint, num_parallel = "parrot", "parrot", 2
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -83,6 +83,16 @@ def test_a_service_that_fails_loses_no_answer_and_a_cut_line_is_asked_again(tmp_
     assert [answer.text for answer in answers] == ["A", "B", "C", "FAIL", ""]
     assert answers[-1].failure == "Too long."
     assert len(chat.asked) == num_asked + 2
+
+
+def test_what_is_answered_together_shares_the_time(tmp_path: Path) -> None:
+    class Timed(Choir):
+        def complete_batch(self, requests: Sequence[Request], on_reply: Any, checkpoint: Checkpoint) -> None:
+            for position in range(len(requests)):
+                on_reply(position, Reply("a", 1, 1, seconds=0.25))
+
+    answers = ask_all(Timed(), [asking("a"), asking("b")], RecordedRun(tmp_path))
+    assert [answer.seconds for answer in answers] == [0.25, 0.25]
 
 
 def test_what_a_person_typed_is_written_nowhere(tmp_path: Path) -> None:
