@@ -88,3 +88,15 @@ def test_queries_and_choices_go_out_as_they_came_in(tmp_path: Path) -> None:
     assert "exists already" in str(result.exception)
     result = CliRunner().invoke(build(), ["export-dataset", "--project", "Desk", "--format", "labelled", "queries.xml"])
     assert "neither .jsonl nor .csv" in str(result.exception)
+
+
+def test_scored_answers_come_in_and_are_frozen_by_the_name_of_their_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finetune_core.jobs.freezing_demonstrations.recipe_for", lambda record: None)
+    path = tmp_path / "scores.csv"
+    path.write_text("query,response,score\n" + "".join(f"What is {n}?,It is {n}.,{n % 5 + 1}\n" for n in range(12)))
+    assert json.loads(call("import", "--project", "J", "--format", "judgements", str(path), "--json"))["num_new"] == 12
+    view = json.loads(call("freeze", "--project", "J", "--name", "v1", "--record", "Judgement", "--json"))
+    assert view["manifest"]["record"] == "Judgement"
+    assert sum(view["manifest"][f"num_{part}"] for part in ("train", "validation", "test")) == 12
