@@ -1,6 +1,6 @@
 """The bundled chat model on this machine: unpacked, tuned to know sixteen answers by heart, and asked, one thread each.
 
-    python -m tests.benchmarks.chat_tuning --folder /tmp/chat_tuning     # about five minutes on a quiet core
+    python -m tests.benchmarks.chat_tuning --folder /tmp/chat_tuning     # about four minutes on a quiet core
 
 Seconds are those of the processor, which other work on the machine does not lengthen. What is in `--folder` is used again.
 """
