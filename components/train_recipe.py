@@ -1,7 +1,10 @@
 """Which part of the RAG system to tune."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
+from components.kind_words import kind_words
 from components.text import plain, t
 from components.url_state import url_state
 from finetune_core import recipes
@@ -11,7 +14,7 @@ from finetune_core.recipes import Recipe
 def train_recipe(*, key: str) -> Recipe:
     """The chosen recipe; the choice stands in the URL."""
     known = recipes.discover()
-    first = "embedding" if "embedding" in known else next(iter(known))
+    first = _first(known)
     url_state(key, {name: t(one.title) for name, one in known.items()})
     chosen = st.selectbox(
         t("What to tune"),
@@ -31,6 +34,13 @@ def train_recipe(*, key: str) -> Recipe:
                 key=f"{key}_instead", on_click=_take, args=(key, instead.name),
             )  # fmt: skip
     return recipe
+
+
+def _first(known: Mapping[str, Recipe]) -> str:
+    """The recipe that learns from the kind of example that a link is about (`?kind=`), else the one for embedding models."""
+    kind = st.query_params.get("kind", "").casefold()
+    about = (name for name, one in known.items() if kind and kind_words(one.record.__name__).review == kind)
+    return next(about, "embedding" if "embedding" in known else next(iter(known)))
 
 
 def _take(key: str, name: str) -> None:

@@ -1,7 +1,6 @@
 """Review, Home and Train of a project about a language model: demonstrations come in, are decided on, and lead on."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,15 +111,11 @@ def test_home_of_a_project_with_demonstrations_alone_asks_for_no_documents(
     assert not [button for button in app.main.button if button.key == "demo_load"]
 
 
-def test_train_leads_to_where_the_first_examples_of_a_recipe_come_in(
-    open_page: OpenPage, project_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    judge = replace(recipes.get("router"), name="judge", title="Judge", record=Judgement)
-    known = {**recipes.discover(), "judge": judge}
-    monkeypatch.setattr(recipes, "discover", lambda: known)
-    app = open_page("train", project=project_id, recipe="Judge")
+def test_train_leads_to_where_the_first_examples_of_a_recipe_come_in(open_page: OpenPage, project_id: str) -> None:
+    app = open_page("train", project=project_id, kind="judgements")
     assert not app.exception, app.exception
+    assert recipes.get(app.selectbox(key="recipe").value).record is Judgement, "the link from Home names the kind"
     assert any("This project has none yet" in one.value for one in app.markdown)
     demonstrations.add(project_id, "Judgement", FIELDS["Judgement"])
-    app = open_page("train", project=project_id, recipe="Judge")
+    app = open_page("train", project=project_id, kind="judgements")
     assert "1 accepted example is taken." in [one.value for one in app.caption]
