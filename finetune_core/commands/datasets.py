@@ -10,6 +10,7 @@ from finetune_core.wording import metric_title
 from finetune_core.workspace import datasets, demonstrations, labelled, pairs
 
 QUERIES, CHOICES = "labelled", "choices"
+KIND_OF = {name: kind for kind, name in demonstrations.NAMES.items()}
 Written = Annotated[
     str,
     typer.Option(
@@ -56,9 +57,8 @@ def register(app: typer.Typer) -> None:
             emit({"num_choices": num}, as_json, f"Imported {num:,} choices.")
             return
         summary: pairs.ImportSummary | labelled.QueryImport | demonstrations.DemonstrationImport
-        kinds = {name: kind for kind, name in demonstrations.NAMES.items()}
-        if file_format in kinds:
-            summary = demonstrations.import_file(found, kinds[file_format], file, split)
+        if file_format in KIND_OF:
+            summary = demonstrations.import_file(found, KIND_OF[file_format], file, split)
         elif file_format == QUERIES:
             summary = labelled.import_queries(found, file, split, out_of_scope)
         else:

@@ -71,6 +71,14 @@ class ChatJudge:
         return ask_all(self.chat, requests, run, kept)
 
 
+@dataclass(frozen=True)
+class Raters:
+    """One human rater, drawn by `seed`, against the others: the ceiling, where several people judged."""
+
+    name: str = "human raters"
+    seed: int = 0
+
+
 def correctness_messages(example: Judgement, *, with_feedback: bool) -> tuple[Message, ...]:
     """What a judge of single answers is asked, in training and in use."""
     text = prompt(

@@ -7,6 +7,7 @@ from pydantic import Field
 from finetune_core.evaluation.judging import (
     CORRECTNESS_METRICS,
     ChatJudge,
+    Raters,
     answer_correctness,
     constant_correctness,
     correctness_answer,
@@ -16,7 +17,8 @@ from finetune_core.evaluation.judging import (
 )
 from finetune_core.evaluation.said import Said
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_prices, chat_systems, chat_traits, load, save
+from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_traits, load, save
+from finetune_core.recipes._judges import chat_judges
 from finetune_core.records import Judgement, Part, Split
 from finetune_core.training.chat_config import ChatTuningConfig
 from finetune_core.training.chat_estimates import chat_estimate
@@ -42,14 +44,6 @@ class Middle:
     name: str = "always the middle"
 
 
-@dataclass(frozen=True)
-class Raters:
-    """One human rater against the others: the ceiling, where several people rated."""
-
-    name: str = "human raters"
-    seed: int = 0
-
-
 Judge = ChatJudge | Middle | Raters
 
 
@@ -64,12 +58,7 @@ def train(split: Split[Judgement], config: CorrectnessConfig, run: Run) -> Tuned
 
 def systems(config: CorrectnessConfig, model: TunedChat | None, run: Run) -> dict[str, Judge]:
     """The middle of the scale, human raters among themselves, the untuned judge, the teacher if set, the tuned if given."""
-    prices = chat_prices(config, run)
-    judges = {
-        name: ChatJudge(name, chat, config.with_feedback, prices[name])
-        for name, chat in chat_systems(config, model, run).items()
-    }
-    return {"middle": Middle(), "raters": Raters(seed=config.seed), **judges}
+    return {"middle": Middle(), "raters": Raters(seed=config.seed), **chat_judges(config, model, run)}
 
 
 def evaluate(system: Judge, part: Part[Judgement], config: CorrectnessConfig, run: Run) -> Report:

@@ -7,6 +7,7 @@ from pydantic import Field
 from finetune_core.evaluation.judging import (
     PAIRWISE_METRICS,
     ChatJudge,
+    Raters,
     answer_pairwise,
     constant_pairwise,
     evaluate_pairwise,
@@ -17,7 +18,8 @@ from finetune_core.evaluation.judging import (
 )
 from finetune_core.evaluation.said import Said
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_prices, chat_systems, chat_traits, load, save
+from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_traits, load, save
+from finetune_core.recipes._judges import chat_judges
 from finetune_core.records import Comparison, Part, Preference, Split
 from finetune_core.training.chat_config import ChatTuningConfig
 from finetune_core.training.chat_estimates import chat_estimate
@@ -48,14 +50,6 @@ class Longer:
     name: str = "the longer answer"
 
 
-@dataclass(frozen=True)
-class Raters:
-    """One human rater against the majority of the others: the ceiling, where several people voted."""
-
-    name: str = "human raters"
-    seed: int = 0
-
-
 Judge = ChatJudge | Longer | Raters
 
 
@@ -70,12 +64,7 @@ def train(split: Split[Comparison], config: PairwiseConfig, run: Run) -> TunedCh
 
 def systems(config: PairwiseConfig, model: TunedChat | None, run: Run) -> dict[str, Judge]:
     """The longer answer, human raters among themselves, the untuned judge, the teacher if set, the tuned if given."""
-    prices = chat_prices(config, run)
-    judges = {
-        name: ChatJudge(name, chat, config.with_feedback, prices[name])
-        for name, chat in chat_systems(config, model, run).items()
-    }
-    return {"longer": Longer(), "raters": Raters(seed=config.seed), **judges}
+    return {"longer": Longer(), "raters": Raters(seed=config.seed), **chat_judges(config, model, run)}
 
 
 def evaluate(system: Judge, part: Part[Comparison], config: PairwiseConfig, run: Run) -> Report:

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, inspect, text
 
 from finetune_core.errors import StorageError
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def upgrade(engine: Engine) -> None:
