@@ -17,7 +17,7 @@ from finetune_core.evaluation.sql import (
     sql_messages,
 )
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, chat_prices, chat_systems, load, save
+from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_prices, chat_systems, chat_traits, load, save
 from finetune_core.records import Part, Split, SqlQuestion
 from finetune_core.training.chat_config import ChatTuningConfig
 from finetune_core.training.chat_estimates import chat_estimate
@@ -105,5 +105,9 @@ RECIPE = Recipe(
     save=save,
     load=load,
     exports=EXPORTS,
+    extras=EXTRAS,
     estimate=estimate,
+    traits=chat_traits,
+    library="peft",
+    pipeline_tag="text-generation",
 )
