@@ -87,6 +87,8 @@ def _sentence(view: ComparisonView) -> str:
 def _gap(gap: dict[str, Any]) -> str:
     """How much of the way to what it should learn from the tuned model went."""
     name, share = plain(gap["name"]), f"{gap['difference']:.0%}"
+    if gap["difference"] >= 1:
+        return t("The base lay below {name}; tuning closed all of that gap.", name=name)
     if gap["low"] is None:
         return t("Of the gap between the base and {name}, {share} was closed.", name=name, share=share)
     return t(

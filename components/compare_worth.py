@@ -75,7 +75,8 @@ def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
     from plotly import graph_objects as go
 
     figure = go.Figure()
-    for system, hue in zip(view.result["systems"], itertools.cycle(series_colours()), strict=False):
+    deployable = [each for each in view.result["systems"] if not each["facts"].get("is_no_system")]
+    for system, hue in zip(deployable, itertools.cycle(series_colours()), strict=False):
         value, x = system["metrics"][view.result["headline"]], cost(system)
         if value["value"] is None or x is None:
             continue

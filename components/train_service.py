@@ -1,4 +1,4 @@
-"""Which Cohere service tunes and reranks: one of the providers of that kind."""
+"""Which service does the tuning: one of the providers of the kind that the recipe works with."""
 
 import streamlit as st
 from pydantic.fields import FieldInfo
@@ -7,12 +7,19 @@ from components.project import project_query
 from components.text import plain, t
 from finetune_core.workspace import providers
 
+_TITLES = {"cohere": "Cohere", "openai": "OpenAI"}
 
-def train_service(field: FieldInfo, value: str, *, key: str) -> str:
-    """The chosen provider's name, "" while there is none of the kind; says what is missing."""
-    known = {view.provider.name: view for view in providers.listing() if view.provider.kind == "cohere"}
+
+def train_service(field: FieldInfo, value: str, *, kind: str, key: str) -> str:
+    """The chosen provider's name, "" while there is none of the kind ("cohere", "openai"); says what is missing."""
+    known = {view.provider.name: view for view in providers.listing() if view.provider.kind == kind}
     if not known:
-        st.info(t("No provider of kind Cohere yet. Add one on Settings: its address, and where its key is."))
+        st.info(
+            t(
+                "No provider of kind {kind} yet. Add one on Settings: its address, and where its key is.",
+                kind=_TITLES[kind],
+            )
+        )
         st.page_link(
             "../pages/settings.py", label=t("Go to Settings"), icon=":material/settings:", query_params=project_query()
         )

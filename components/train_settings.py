@@ -9,9 +9,11 @@ from pydantic.fields import FieldInfo
 from components.config_form import config_form, field_widget
 from components.text import plain, t
 from components.train_base_model import train_base_model
+from components.train_chat_base import train_chat_base
 from components.train_negatives import train_negatives
 from components.train_service import train_service
 from finetune_core.recipes import Recipe
+from finetune_core.workspace import runs
 from finetune_core.workspace.datasets import DatasetView
 from finetune_core.workspace.projects import Project
 
@@ -19,9 +21,15 @@ from finetune_core.workspace.projects import Project
 def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, key: str) -> BaseModel | None:
     """The validated settings, or None while something entered is not allowed."""
     below_margin: list[Any] = []
+    form = f"{key}.{recipe.name}"
+    is_from_embedder = runs.starts_from_embedder(recipe.name)
+    # Its widget stands further down; what it says now is what it said when the page ran last.
+    is_at_service = st.session_state.get(f"{form}.tuner") == "openai"
 
     def base_model(field: FieldInfo, value: Any, widget_key: str) -> str:
-        return train_base_model(project.id, field, value, key=widget_key)
+        if is_from_embedder:
+            return train_base_model(project.id, field, value, key=widget_key)
+        return train_chat_base(field, value, is_at_service=is_at_service, key=widget_key)
 
     def margin(field: FieldInfo, value: Any, widget_key: str) -> Any:
         entered = field_widget(field, value, widget_key)
@@ -29,12 +37,14 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
         return entered
 
     def service(field: FieldInfo, value: Any, widget_key: str) -> str:
-        return train_service(field, value, key=widget_key)
+        if is_from_embedder:
+            return train_service(field, value, kind="cohere", key=widget_key)
+        return train_service(field, value, kind="openai", key=widget_key) if is_at_service else ""
 
     config = config_form(
         recipe.config,
-        key=f"{key}.{recipe.name}",
-        values={"base_model": project.base_model} if "base_model" in recipe.config.model_fields else None,
+        key=form,
+        values={"base_model": project.base_model} if is_from_embedder else None,
         widgets={"base_model": base_model, "margin": margin, "service": service},
     )
     if config is not None and below_margin:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from finetune_core.evaluation.asking import Answered, ask_all, cost_facts
+from finetune_core.evaluation.asking import Answered, ask_all, chat_facts
 from finetune_core.evaluation.said import Said, calls_text, detail, message_text
-from finetune_core.evaluation.side_by_side import TEACHER
+from finetune_core.evaluation.side_by_side import NO_SYSTEM, TEACHER
 from finetune_core.evaluation.text_similarity import similarity_columns
 from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
@@ -152,6 +152,6 @@ def _parsed(calls: Sequence[providers.Call]) -> list[dict[str, Any]]:
 
 def _facts(system: System, answers: Sequence[Answered]) -> dict[str, Any]:
     if not isinstance(system, Answerer):
-        return {TEACHER: True} if isinstance(system, Recorded) else {}
+        return {TEACHER: True, NO_SYSTEM: True} if isinstance(system, Recorded) else {}
     said = {TEACHER: True} if system.is_teacher else {}
-    return {**said, **cost_facts(answers, system.prices), **getattr(system.chat, "engine", {})}
+    return {**said, **chat_facts(system.chat, answers, system.prices)}

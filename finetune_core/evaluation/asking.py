@@ -70,6 +70,13 @@ def cost_facts(answers: Sequence[Answered], prices: Prices | None = None) -> dic
     }
 
 
+def chat_facts(chat: Chat, answers: Sequence[Answered], prices: Prices | None = None) -> dict[str, Any]:
+    """What a report says of the chat that answered: `cost_facts`; of a model on this machine its engine and its size."""
+    size = getattr(chat, "size_bytes", None)
+    known = {} if size is None else {"deployed_bytes": size}
+    return {**cost_facts(answers, prices), **getattr(chat, "engine", {}), **known}
+
+
 class KeptAnswers:
     """Answers by what was asked, in memory and, if a file is given, there as well; what the file holds is `known`."""
 

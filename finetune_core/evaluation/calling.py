@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from finetune_core.evaluation.asking import Answered, ask_all, cost_facts
+from finetune_core.evaluation.asking import Answered, ask_all, chat_facts
 from finetune_core.evaluation.prompt_files import prompt
 from finetune_core.evaluation.said import Said, calls_text, detail
 from finetune_core.metrics.ranking import Mean
@@ -173,7 +173,7 @@ def evaluate_calls(caller: Caller | Silent, part: Part[ToolCall], run: Run) -> R
         return _report(caller.name, part, [[] for _ in part.examples], [Answered() for _ in part.examples], {})
     requests = [caller.request(one.messages, one.tools) for one in part.examples]
     answers = ask_all(caller.chat, requests, run, run.workdir / f"answers-{caller.fingerprint}.jsonl")
-    facts = {**cost_facts(answers, caller.prices), **getattr(caller.chat, "engine", {})}
+    facts = chat_facts(caller.chat, answers, caller.prices)
     return _report(caller.name, part, [caller.calls(answer) for answer in answers], answers, facts)
 
 

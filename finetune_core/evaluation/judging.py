@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from finetune_core.evaluation.asking import Answered, ask_all, cost_facts
+from finetune_core.evaluation.asking import Answered, ask_all, chat_facts
 from finetune_core.evaluation.prompt_files import prompt
 from finetune_core.evaluation.said import Said, detail
-from finetune_core.evaluation.side_by_side import TEACHER
+from finetune_core.evaluation.side_by_side import NO_SYSTEM, TEACHER
 from finetune_core.metrics.agreement import Kappa, MeanError, Pearson, Spearman, WeightedKappa
 from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
@@ -223,7 +223,9 @@ def rater_correctness(name: str, part: Part[Judgement], seed: int) -> Report:
         rest = [rating for number, rating in enumerate(one.ratings) if number != chosen]
         drawn.append(one.ratings[chosen] if rest else None)
         others.append(replace(one, score=float(np.mean(rest)) if rest else one.score))
-    return _correctness_report(name, replace(part, examples=tuple(others)), drawn, [""] * len(part), {TEACHER: True})
+    return _correctness_report(
+        name, replace(part, examples=tuple(others)), drawn, [""] * len(part), {TEACHER: True, NO_SYSTEM: True}
+    )
 
 
 def rater_pairwise(name: str, part: Part[Comparison], seed: int) -> Report:
@@ -240,7 +242,7 @@ def rater_pairwise(name: str, part: Part[Comparison], seed: int) -> Report:
         drawn.append(Preference(one.votes[chosen]) if rest else None)
         others.append(replace(one, winner=majority(rest) if rest else one.winner))
     report = _pairwise_report(
-        name, replace(part, examples=tuple(others)), drawn, drawn, [""] * len(part), {TEACHER: True}
+        name, replace(part, examples=tuple(others)), drawn, drawn, [""] * len(part), {TEACHER: True, NO_SYSTEM: True}
     )
     unknown_N = np.array([vote is None for vote in drawn], dtype=bool)
     columns = {key: np.where(unknown_N, np.nan, values) for key, values in report.columns.items()}
@@ -315,7 +317,7 @@ def _closeness(score: float | None, example: Judgement) -> float | None:
 
 
 def _facts(judge: ChatJudge, answers: Sequence[Answered]) -> dict[str, Any]:
-    return {**cost_facts(answers, judge.prices), **getattr(judge.chat, "engine", {})}
+    return chat_facts(judge.chat, answers, judge.prices)
 
 
 def _turned(preference: Preference | None) -> Preference | None:

@@ -16,6 +16,8 @@ from finetune_core.recipe import Metric, Report
 
 TEACHER = "is_teacher"
 """The fact by which a report says that its system is one that the others should learn from."""
+NO_SYSTEM = "is_no_system"
+"""The fact by which a report says that nobody could deploy what it is about: people, or answers given before."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,7 @@ def _system(entry: Entry, metrics: Mapping[str, Metric]) -> dict[str, Any]:
         "beside": list(entry.beside),
         "recipe": entry.recipe,
         "size_bytes": entry.size_bytes,
-        "deployed_bytes": int(report.facts.get("deployed_bytes", entry.size_bytes)),
+        "deployed_bytes": int(report.facts.get("deployed_bytes") or entry.size_bytes),
         "run_id": entry.run_id,
         "model_id": entry.model_id,
         "validation": entry.validation,
@@ -297,6 +299,7 @@ def _recommended(
             is_further_use=bool(entry.model_id) and entry.role != "tuned",
         )
         for entry, said in zip(entries, described, strict=True)
+        if not entry.report.facts.get(NO_SYSTEM)
     ]
     title = measures.titles.get(measures.headline, measures.headline)
     return recommend(points, start, measures.metrics[measures.headline], title)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from finetune_core.errors import FinetuneError, ProviderError, QueryError, QueryRefusedError
-from finetune_core.evaluation.asking import ask_all, cost_facts
+from finetune_core.evaluation.asking import ask_all, chat_facts
 from finetune_core.evaluation.prompt_files import prompt
 from finetune_core.evaluation.said import Said, detail
 from finetune_core.evaluation.schemas import best_table, fitted_schema, named_columns, words_of
@@ -104,7 +104,7 @@ class ChatWriter:
         return Written(
             tuple(query_in(answer.text) for answer in answers),
             tuple(answer.failure for answer in answers),
-            {**cost_facts(answers, self.prices), **getattr(self.chat, "engine", {})},
+            chat_facts(self.chat, answers, self.prices),
         )
 
 

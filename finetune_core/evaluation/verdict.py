@@ -147,7 +147,8 @@ def caveats_of(
     said = _cheaper_is_enough(interval, floor, reranking_ms)
     if 0 < interval.num_groups < FEW_GROUPS and not is_split_by_section:
         said.append(
-            f"The questions come from only {counted(interval.num_groups, 'document')}, so the interval is rough."
+            f"The questions come from only {counted(interval.num_groups, 'group')} that stand on their own, such as documents, "
+            "so the interval is rough."
         )
     if is_split_by_section:
         said.append(

@@ -21,7 +21,7 @@ from finetune_core.providers.chat_model import (
     quiet_peft,
 )
 from finetune_core.providers.chat_template import PROMPT_VERSION, ChatTemplate, parsed
-from finetune_core.providers.embedder import model_hash
+from finetune_core.providers.embedder import model_bytes, model_hash
 from finetune_core.records import content_id, file_sha256
 
 ADAPTER_WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -79,6 +79,11 @@ class TransformersChat:
         return content_id(
             model_hash(chat_folder(self._folder)), adapter, facts["engine"], facts["precision"], PROMPT_VERSION
         )
+
+    @functools.cached_property
+    def size_bytes(self) -> int:
+        """The size of the model's files, the adapter's included."""
+        return model_bytes(chat_folder(self._folder)) + (model_bytes(self._adapter) if self._adapter else 0)
 
     @functools.cached_property
     def engine(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from finetune_core import recipes
 from finetune_core.errors import DatasetError, JobError, ProviderError, StorageError, TrainingError
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import JobState, JobView
+from finetune_core.providers.bundled import BUNDLED_EMBEDDER
 from finetune_core.recipe import Charge, Estimate
 from finetune_core.records import MODEL_REFERENCE, content_id
 from finetune_core.storage import database
@@ -87,8 +88,8 @@ def checked_config(project_id: str, recipe: str, config: Mapping[str, Any]) -> B
     """The settings with defaults filled in. Raises TrainingError that names the first one that does not fit."""
     model = recipes.get(recipe).config
     values = dict(config)
-    for name in {"base_model", "retriever"} & model.model_fields.keys():
-        if not values.get(name):
+    for name in ("base_model", "retriever"):
+        if not values.get(name) and starts_from_embedder(recipe, name):
             values[name] = projects.get(project_id).base_model
     try:
         return model.model_validate(values)
@@ -99,6 +100,12 @@ def checked_config(project_id: str, recipe: str, config: Mapping[str, Any]) -> B
         raise TrainingError(
             f"{name} is {first['input']!r}: {first['msg']}.", hint=f"Give {name} another value.{known}"
         ) from error
+
+
+def starts_from_embedder(recipe: str, setting: str = "base_model") -> bool:
+    """Whether that setting of a recipe names an embedding model: then the project's own stands there unless another is named."""
+    field = recipes.get(recipe).config.model_fields.get(setting)
+    return field is not None and field.default == BUNDLED_EMBEDDER
 
 
 def parsed_settings(recipe: str, assignments: Sequence[str]) -> dict[str, Any]:

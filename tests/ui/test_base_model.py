@@ -8,6 +8,9 @@ from finetune_core.workspace import jobs, languages, models, providers, runs
 from finetune_core.workspace.languages import TextKind
 from finetune_core.workspace.runs import Estimate
 from tests import filled_project
+from tests.cohere_fixtures import CARD_FACTS
+from tests.demonstration_data import tiny_call_split
+from tests.training_fixtures import add_dataset
 from tests.tuned_model import add_tuned_model
 from tests.ui.conftest import OpenPage
 
@@ -33,6 +36,28 @@ def test_an_adapter_can_stand_on_a_tuned_model_or_a_service(open_page: OpenPage,
     app.button(key="launch.start").click().run()
     chosen = {run.config["base_model"] for run in runs.listing(project_id) if run.job.is_live}
     assert chosen == {"model:m7", "service:vendor"}
+    for run in runs.listing(project_id):
+        if run.job.is_live:
+            jobs.cancel(run.id)
+
+
+def test_a_chat_model_has_its_own_default_and_a_service_is_asked_for_only_where_it_tunes(
+    open_page: OpenPage, project_id: str
+) -> None:
+    providers.save(name="vendor", base_url="https://api.example.com/v1", model="chat-small", kind="openai")
+    add_dataset(project_id, tiny_call_split(), "calls", facts=CARD_FACTS)
+    app = open_page("train", project=project_id, recipe="function_calling")
+    key = "train.function_calling"
+    assert app.segmented_control(key=f"{key}.base_model.kind").value == "bundled"
+    assert "SmolLM2" in " ".join(caption.value for caption in app.caption)
+    assert not [box for box in app.selectbox if box.key == f"{key}.service"]
+    app.selectbox(key=f"{key}.tuner").set_value("openai").run()
+    app.text_input(key=f"{key}.base_model.at_service").set_value("gpt-base").run()
+    assert app.selectbox(key=f"{key}.service").value == "vendor"
+    assert not app.exception
+    app.button(key="launch.start").click().run()
+    [config] = [run.config for run in runs.listing(project_id) if run.job.is_live and run.recipe == "function_calling"]
+    assert (config["tuner"], config["base_model"], config["service"]) == ("openai", "gpt-base", "vendor")
     for run in runs.listing(project_id):
         if run.job.is_live:
             jobs.cancel(run.id)

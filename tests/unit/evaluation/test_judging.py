@@ -110,6 +110,7 @@ def test_a_judge_that_prefers_a_place_flips_and_its_pairs_count_as_ties(tmp_path
 
 def test_the_ceiling_is_one_rater_against_the_others(tmp_path: Path) -> None:
     report = judging.rater_correctness("raters", GRADED, seed=0)
+    assert report.facts == {"is_teacher": True, "is_no_system": True}
     assert report.num_failed("predicted") == 1  # one rater alone has nobody to agree with
     assert list(report.columns["true"] + report.columns["predicted"])[:3] == [2.0, 0.5, 1.25]
     pairs = judging.rater_pairwise("raters", PAIRS, seed=0)

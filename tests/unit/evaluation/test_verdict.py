@@ -91,7 +91,7 @@ def test_caveats():
     )
     assert said == (
         "BM25, which needs no tuning, scores higher still.",
-        "The questions come from only 4 documents, so the interval is rough.",
+        "The questions come from only 4 groups that stand on their own, such as documents, so the interval is rough.",
         "116 of 800 question/passage pairs in this dataset were never reviewed by a person.",
         "2 right passages could not be found by anyone: not in the corpus searched.",
         "1 question could not be scored and was left out.",

@@ -18,7 +18,7 @@ from finetune_core.commands import build
 from finetune_core.errors import ArtefactError, DatasetError, JobError, StorageError, TrainingError
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.providers.bundled import BUNDLED_EMBEDDER
+from finetune_core.providers.bundled import BUNDLED_CHAT, BUNDLED_EMBEDDER
 from finetune_core.records import file_sha256
 from finetune_core.storage import artefacts, database
 from finetune_core.storage.tables import job
@@ -78,6 +78,13 @@ def test_the_command_line_starts_a_run(project: str) -> None:
     assert value == {"run": runs.listing(project)[0].id, "state": "queued"}
     config = runs.get(value["run"]).config
     assert (config["epochs"], config["matryoshka_dims"]) == (2, [64, 32])
+
+
+def test_a_chat_model_starts_from_its_own_default_not_from_the_projects_embedder(project: str) -> None:
+    for recipe in ("distillation", "function_calling", "judge_correctness", "judge_pairwise", "text_to_sql"):
+        assert runs.checked_config(project, recipe, {}).base_model == BUNDLED_CHAT
+        assert not runs.starts_from_embedder(recipe)
+    assert runs.checked_config(project, "router", {}).base_model == BUNDLED_EMBEDDER
 
 
 def test_the_base_model_of_the_project_is_the_default(project: str, tmp_path: Path) -> None:
