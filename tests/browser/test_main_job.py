@@ -140,7 +140,7 @@ def train_and_come_back(page: Page, open_tab: OpenTab) -> Page:
 
 def read_the_verdict(page: Page) -> None:
     page.get_by_role("link", name="Compare with the base").click()
-    page.get_by_label("Also on questions the models were not tuned for").click()
+    page.get_by_role("combobox", name="Also on questions the models were not tuned for").click()
     page.get_by_role("option", name="None").click()
     settle(page)
     page.get_by_role("button", name="Compare", exact=True).click()
