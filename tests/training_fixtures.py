@@ -318,7 +318,7 @@ def add_dataset(project_id: str, split: Split[Any], name: str = "v1", facts: dic
     from finetune_core.storage import artefacts, database, datasets
 
     fingerprint = datasets.fingerprint({part: split.part(part) for part in SplitName})
-    record = type(split.train.examples[0])
+    record = type(next(one for part in SplitName for one in split.part(part).examples))
     manifest: dict[str, Any] = {"hash": fingerprint, "name": name, "record": record.__name__, **(facts or {})}
     manifest |= {f"num_{part}": len(split.part(part)) for part in SplitName}
     with artefacts.publish(datasets.folder(project_id, fingerprint), manifest) as target:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
 from finetune_core.evaluation.said import question_text
@@ -99,10 +100,15 @@ def write_report(path: Path, report: Report) -> None:
         "id": list(report.ids),
         "group": list(report.groups),
         "details": [json.dumps(detail, ensure_ascii=False) for detail in report.details],
-        **{name: np.asarray(values, dtype=np.float64) for name, values in report.columns.items()},
+        **{name: _arrow(np.asarray(values, dtype=np.float64)) for name, values in report.columns.items()},
     }
     facts = json.dumps({"system": report.system, "facts": report.facts})
     _write(path, pa.table(columns).replace_schema_metadata({"report": facts}))
+
+
+def _arrow(values: NDArray[np.float64]) -> Any:
+    """A column of numbers (N,), or of lists of them (N, K)."""
+    return values if values.ndim == 1 else list(values)
 
 
 def read_report(path: Path) -> Report:
@@ -115,7 +121,7 @@ def read_report(path: Path) -> Report:
         system=about["system"],
         ids=tuple(table["id"].to_pylist()),
         groups=tuple(table["group"].to_pylist()),
-        columns={name: table[name].to_numpy() for name in table.column_names if name not in _FIXED},
+        columns={name: np.array(table[name].to_pylist()) for name in table.column_names if name not in _FIXED},
         details=tuple(json.loads(detail) for detail in table["details"].to_pylist()),
         facts=about["facts"],
     )

@@ -319,7 +319,7 @@ def test_pressed_twice_is_one_job(
 ) -> None:
     from finetune_core.workspace import runs
 
-    monkeypatch.setattr(runs, "_check_disk", lambda config: None)
+    monkeypatch.setattr(runs, "_check_disk", lambda *_: None)
     (tmp_path / "a.md").write_text("Some text.")
     project_id = lanterns() if what == "generate" else compared.project_id
     press: dict[str, Callable[[], str]] = {

@@ -280,6 +280,8 @@ def test_what_a_freeze_encoded_is_not_encoded_again_by_training_and_comparison(
     def encoded(*_: object) -> None:
         raise AssertionError("a text was encoded again")
 
+    # How long a question takes is timed past the cache, on a few of them.
+    monkeypatch.setattr("finetune_core.evaluation.retrieval.encoding_ms", lambda *_: 1.0)
     monkeypatch.setattr("finetune_core.providers.embedder.LocalEmbedder.encode_queries", encoded)
     monkeypatch.setattr("finetune_core.providers.embedder.LocalEmbedder.encode_passages", encoded)
     base = recipe.systems(recipe.config(), None, run)["base"]
