@@ -305,7 +305,7 @@ def rows(view: ComparisonView) -> list[dict[str, Any]]:
     for system in view.result["systems"]:
         report = comparison_rows.read_report(folder / f"{system['key']}.parquet")
         for position, (id_, detail) in enumerate(zip(report.ids, report.details, strict=True)):
-            values = {name: float(values[position]) for name, values in report.columns.items()}
+            values = {name: float(values[position]) for name, values in report.columns.items() if values.ndim == 1}
             found.append(
                 {
                     "system": system["name"],
