@@ -19,7 +19,8 @@ def compare_launch(project_id: str, *, key: str) -> None:
         job_card(job.id, key=f"{key}_{job.id}")
     show_kept_error(key)
     known = {model.id: model for model in models.listing(project_id)}
-    versions = {version.id: version.name for version in datasets.listing(project_id)}
+    listed = datasets.listing(project_id)
+    versions = {version.id: version.name for version in listed}
     if not known and versions:
         _first(project_id, versions, key=key)
     if not known or not versions:
@@ -31,6 +32,7 @@ def compare_launch(project_id: str, *, key: str) -> None:
             icon=":material/balance:",
         )
         return
+    kinds = {version.id: version.record for version in listed}
     learned_from = next(iter(known.values())).dataset_id  # another version may hold another kind of example
     with st.container(border=True, key=f"{key}_form"):
         left, right = st.columns([2, 3], vertical_alignment="bottom")
@@ -52,12 +54,14 @@ def compare_launch(project_id: str, *, key: str) -> None:
                 t("Compare"), type="primary", icon=":material/balance:", key=f"{key}_start", disabled=not chosen,
                 on_click=_start, args=(project_id, dataset, chosen, foreign, key),
             )  # fmt: skip
-            st.caption(
-                t("Each is set against its own untuned model and against a keyword search, on all passages.")
-                if not live
-                else plain(live[0].message)
-            )
+            st.caption(plain(live[0].message) if live else _against(kinds.get(dataset, "")))
         compare_all(project_id, dataset, foreign, key=f"{key}_all")
+
+
+def _against(record: str) -> str:
+    if record == datasets.PAIRS:
+        return t("Each is set against its own untuned model and against a keyword search, on all passages.")
+    return t("Each is set against its own untuned model and against what needs no model.")
 
 
 def _first(project_id: str, versions: dict[str, str], *, key: str) -> None:

@@ -3,7 +3,7 @@
 This module holds types only. Recipes live in `finetune_core.recipes`, one file each, discovered by name.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -152,6 +152,11 @@ class Estimate:
     disk_bytes: int | None = None
     charges: tuple[Charge, ...] = ()
     warnings: tuple[str, ...] = ()
+
+
+def measured(metrics: Mapping[str, Metric], columns: Collection[str]) -> dict[str, Metric]:
+    """The metrics whose columns are there: those of a judge, for one, need a run that was given one."""
+    return {name: metric for name, metric in metrics.items() if set(getattr(metric, "columns", ())) <= set(columns)}
 
 
 @dataclass(frozen=True)

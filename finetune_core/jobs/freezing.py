@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from finetune_core.recipe import Metric, Report
+from finetune_core.recipe import Metric, Report, measured
 from finetune_core.records import SplitName
 
 TEST_SHARE = 0.2
@@ -26,7 +26,7 @@ def base_facts(
 
     A metric that is not defined there is None: manifests are JSON, which has no NaN.
     """
-    values = {name: float(metric(test.columns)) for name, metric in metrics.items()}
+    values = {name: float(metric(test.columns)) for name, metric in measured(metrics, test.columns).items()}
     chosen = float(metrics[headline](validation.columns)) if validation.ids else math.nan
     return {
         "model": model,

@@ -13,7 +13,7 @@ from finetune_core.jobs.out_of_domain import Choice, Contender
 from finetune_core.jobs.portion import Portion
 from finetune_core.jobs.reranked import Reranked
 from finetune_core.jobs.run import JobRun
-from finetune_core.recipe import Recipe, Report, System
+from finetune_core.recipe import Recipe, Report, System, measured
 from finetune_core.records import Labelled, Part, QueryPassages, Split, content_id
 from finetune_core.storage import artefacts, comparisons, database, datasets, models
 from finetune_core.storage.models import ModelRow
@@ -299,11 +299,7 @@ def _measures(recipe: Recipe, entries: Sequence[Any]) -> Any:
 
     extra = RAGAS_METRICS if recipe.record is QueryPassages else {}
     found = set.intersection(*(set(entry.report.columns) for entry in entries))
-    metrics = {
-        name: metric
-        for name, metric in {**recipe.metrics, **extra}.items()
-        if set(getattr(metric, "columns", ())) <= found
-    }
+    metrics = measured({**recipe.metrics, **extra}, found)
     titles = {name: metric_title(name) for name in metrics}
     searched = {Labelled: "choices", QueryPassages: "passages"}.get(recipe.record, "answers")
     return Measures(metrics, recipe.headline, titles, searched, LOWER_IS_BETTER, WITHOUT_SIDE)
