@@ -12,7 +12,7 @@ def train_chat_base(field: FieldInfo, value: str, *, is_at_service: bool, key: s
     if is_at_service:
         given = "" if value == bundled else value
         return st.text_input(
-            t("Model at the service"), given, key=f"{key}.at_service", placeholder="my-base-model"
+            t("Model at the service"), given, key=f"{key}.at_service", placeholder=t("as the service calls it")
         ).strip()
     kinds = {"bundled": t("Bundled"), "hub": t("From the hub"), "folder": t("From a folder")}
     start = "bundled" if value == bundled else "folder" if value.startswith(("/", "~", ".")) else "hub"

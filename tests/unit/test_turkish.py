@@ -103,8 +103,11 @@ def test_labelled_queries_tell_their_language_too(thquad: tuple[list[dict], list
     assert languages.unknown(project, "intfloat/multilingual-e5-small") == ()
 
 
-def test_the_whole_way_from_files_to_a_tuned_adapter(thquad: tuple[list[dict], list[dict]], tmp_path: Path) -> None:
+def test_the_whole_way_from_files_to_a_tuned_adapter(
+    thquad: tuple[list[dict], list[dict]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each passage as a file, questions written by the job, frozen, searched by words, and an adapter tuned on them."""
+    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda *_: None)  # its jobs run here, in turn
     if not is_bundled_installed():
         pytest.skip("the bundled embedder is not installed")
     passages, _ = thquad

@@ -58,7 +58,7 @@ def test_routers_are_trained_compared_and_taken_away(project_id: str, tmp_path: 
     assert len(RouterFile.read(tmp_path / "out").labels) == 8
     card = model_card.markdown(models.by_name(project_id, "first").id)
     assert "class TunedSelector(BaseSelector):" in card
-    assert "| Choice | Questions to learn from |" in card
+    assert "| Choice | Queries to learn from |" in card
     assert "| tyres | 3 |" in card
     assert "| out of scope | 2 |" in card
     assert (tmp_path / "out" / "embedder" / "model.safetensors").is_file()
