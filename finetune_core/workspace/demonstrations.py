@@ -1,8 +1,9 @@
 """Demonstrations: inputs with what a strong model or a person answered, for the recipes that tune language models."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from finetune_core.corpus.interchange import demonstrations as files
 from finetune_core.corpus.interchange.demonstrations import WrittenFormat
 from finetune_core.corpus.interchange.row_formats import RowFormat
+from finetune_core.corpus.redaction import Secret, redact_all
 from finetune_core.errors import PairError, StaleEditError
 from finetune_core.records import SplitName, SqlQuestion
 from finetune_core.storage import database, reviews
@@ -28,18 +30,25 @@ NAMES = dict(zip(KINDS, ("chats", "calls", "judgements", "comparisons", "sql"), 
 
 @dataclass(frozen=True)
 class DemonstrationImport:
-    """What an import brought: the file's format, new examples, those that were there already, and all by split."""
+    """What an import brought: the file's format, new examples, those that were there already, and all by split.
+
+    `redacted` counts the secrets that were taken out, by kind.
+    """
 
     file_format: str
     num_new: int
     num_known: int
     splits: dict[str, int]
+    redacted: dict[str, int] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
         """The summary in words."""
         known = f"; {self.num_known:,} were there already" if self.num_known else ""
-        return f"Imported {self.num_new:,} examples ({self.file_format}){known}."
+        taken = ", ".join(f"{num:,} x {kind}" for kind, num in self.redacted.items())
+        return (
+            f"Imported {self.num_new:,} examples ({self.file_format}){known}{f'; taken out: {taken}' if taken else ''}."
+        )
 
 
 def counts(project_id: str) -> dict[str, dict[PairState, int]]:
@@ -182,10 +191,13 @@ def takes_folders(kind: str) -> bool:
     return kind == SqlQuestion.__name__
 
 
-def import_file(project_id: str, kind: str, path: Path, split: str = "", name: str = "") -> DemonstrationImport:
+def import_file(
+    project_id: str, kind: str, path: Path, split: str = "", name: str = "", *, redact: bool = False
+) -> DemonstrationImport:
     """Add a file's examples as accepted ones, whole or not at all; `split` puts all of them into one part.
 
-    `name` is what the person calls the file, if not as it is called.
+    `name` is what the person calls the file, if not as it is called. `redact` takes e-mail addresses, keys and the numbers
+    of payment cards out of every text before anything is stored.
 
     `path` may be a `.zip` or, for SQL, a folder in Spider's form, whose databases are kept with the project. Raises
     DatasetError for anything wrong with the file, PairError for an unknown split, ProviderError for a broken database.
@@ -196,13 +208,26 @@ def import_file(project_id: str, kind: str, path: Path, split: str = "", name: s
         file_format, brought = files.read(place, kind)
         if kind == SqlQuestion.__name__:
             brought = databases.with_databases(project_id, brought)
-    new = [NewDemonstration(one.example, PairSource.IMPORTED, split or one.split) for one in brought]
+    secrets: Counter[Secret] = Counter()
+    new = [
+        NewDemonstration(
+            _redacted(one.example, secrets) if redact else one.example, PairSource.IMPORTED, split or one.split
+        )
+        for one in brought
+    ]
     with database.writing() as connection:
         num_new = rows.add(connection, project_id, new)
     splits: dict[str, int] = {}
     for one in new:
         splits[one.split] = splits.get(one.split, 0) + 1
-    return DemonstrationImport(file_format, num_new, len(new) - num_new, splits)
+    taken = {kind.value: num for kind, num in secrets.items()}
+    return DemonstrationImport(file_format, num_new, len(new) - num_new, splits, taken)
+
+
+def _redacted(example: Any, found: Counter[Secret]) -> Any:
+    """The example without secrets; what it is known and split by stays."""
+    texts = [each.name for each in fields(example) if each.name not in ("id", "group", "database")]
+    return replace(example, **{name: redact_all(getattr(example, name), found) for name in texts})
 
 
 def export_bytes(project_id: str, file_format: str, chosen: DemonstrationFilter) -> bytes:

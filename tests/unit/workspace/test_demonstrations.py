@@ -198,3 +198,20 @@ def test_a_zip_that_is_none_or_unpacks_to_too_much_is_refused(
     monkeypatch.setattr("finetune_core.workspace.databases.MAX_UNPACKED_BYTES", 100)
     with pytest.raises(DatasetError, match="holds 1 files of 200 bytes; at most"):
         demonstrations.import_file(project_id, "SqlQuestion", path)
+
+
+def test_secrets_are_taken_out_before_anything_is_stored_and_only_where_asked(project_id: str, tmp_path: Path) -> None:
+    path = tmp_path / "chats.jsonl"
+    said = [
+        {"role": "user", "content": "Write to ada@example.org"},
+        {"role": "assistant", "content": "Done: ada@example.org"},
+    ]
+    path.write_text(json.dumps({"messages": said}) + "\n", "utf-8")
+    found = demonstrations.import_file(project_id, "Chat", path, redact=True)
+    assert found.redacted == {"e-mail": 2}
+    assert found.sentence.endswith("taken out: 2 x e-mail.")
+    chosen = DemonstrationFilter("Chat")
+    assert "ada@example.org" not in demonstrations.export_bytes(project_id, "jsonl", chosen).decode()
+    plain = projects.create("Plain").id
+    assert demonstrations.import_file(plain, "Chat", path).redacted == {}
+    assert b"ada@example.org" in demonstrations.export_bytes(plain, "jsonl", chosen)
