@@ -35,6 +35,11 @@ class WritingParams(BaseModel):
     seed: int = 0
 
 
+def is_heavy(params: WritingParams) -> bool:
+    """Whether the job that writes needs the machine to itself: only with a local model."""
+    return params.generator == "gguf"
+
+
 class _NoChat:
     """Stands in for a chat where only the key and the size of calls are asked for."""
 

@@ -1,7 +1,7 @@
 """Chat models as recipes name, compare, keep and export them: any model, a service, or one that was tuned."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,11 +13,13 @@ from finetune_core.providers.gguf_chat import LocalGgufChat
 from finetune_core.providers.openai_chat import OpenAIChat
 from finetune_core.providers.openai_chat import open_chat as open_service_chat
 from finetune_core.providers.transformers_chat import ADAPTER_WEIGHTS, TransformersChat
-from finetune_core.recipe import Prices, Resources, Run
+from finetune_core.recipe import Estimate, Machine, Outline, Prices, Resources, Run
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files
-from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind
-from finetune_core.training.chat_config import Tuner
-from finetune_core.training.chat_tuning import TunedChat
+from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind, Split
+from finetune_core.training.chat_config import ChatTuningConfig, Tuner
+from finetune_core.training.chat_estimates import chat_estimate
+from finetune_core.training.chat_tuning import TunedChat, tune_chat
+from finetune_core.training.conversations import Conversation
 
 EXTRAS = ("modal",)
 """Packages beyond the core that a tuner needs: for `Recipe.extras`."""
@@ -84,14 +86,24 @@ def chat_prices(config: Settings, run: Resources) -> dict[str, Prices | None]:
     return {name: run.service(service).prices if service else None for name, service in services.items()}
 
 
-def kept_answers(chat: Chat, run: Run) -> Path:
-    """Where the answers of this chat are kept in the run's folder, for `evaluation.asking.ask_all`."""
-    return run.workdir / f"answers-{chat.fingerprint}.jsonl"
+Told = Callable[[Any, Any], Sequence[Conversation]]
+"""What is learned from one example under the recipe's settings: the conversations it makes."""
 
 
-def engine_facts(chat: Chat) -> dict[str, Any]:
-    """What a report says of the chat that answered: its name, and for local ones engine, precision and device."""
-    return {"chat": chat.name, **getattr(chat, "engine", {})}
+def learned(split: Split[Any], told: Told, config: ChatTuningConfig, run: Run) -> TunedChat:
+    """Tune on what the examples of a split tell; see `training.chat_tuning.tune_chat`."""
+    train, validation = (
+        [each for one in part.examples for each in told(one, config)] for part in (split.train, split.validation)
+    )
+    return tune_chat(train, validation, config, run)
+
+
+def foreseen(recipe: str, outline: Outline, told: Told, config: ChatTuningConfig, machine: Machine) -> Estimate:
+    """What `learned` would take, from the tokens its steps would read; see `training.chat_estimates`."""
+    examples = outline.sample.examples
+    sample = [each for one in examples for each in told(one, config)]
+    num_train = round(outline.num_train * len(sample) / max(1, len(examples)))
+    return chat_estimate(recipe, sample, num_train, config, machine)
 
 
 def save(model: TunedChat, path: Path) -> None:

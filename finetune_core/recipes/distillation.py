@@ -16,12 +16,22 @@ from finetune_core.evaluation.ragas_answers import RAGAS_ANSWER_METRICS, judged
 from finetune_core.evaluation.said import Said
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_prices, chat_systems, chat_traits, load, open_chat, save
+from finetune_core.recipes._chats import (
+    EXPORTS,
+    EXTRAS,
+    chat_prices,
+    chat_systems,
+    chat_traits,
+    foreseen,
+    learned,
+    load,
+    open_chat,
+    save,
+)
 from finetune_core.recipes._embedders import open_embedder
 from finetune_core.records import SERVICE_REFERENCE, Chat, Part, Split
 from finetune_core.training.chat_config import ChatTuningConfig
-from finetune_core.training.chat_estimates import chat_estimate
-from finetune_core.training.chat_tuning import TunedChat, tune_chat
+from finetune_core.training.chat_tuning import TunedChat
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.fields import ADVANCED, REFERENCE
 
@@ -62,8 +72,7 @@ class DistillationConfig(ChatTuningConfig):
 
 def train(split: Split[Chat], config: DistillationConfig, run: Run) -> TunedChat:
     """Learn the recorded answers."""
-    train_part, validation = ([conversation(one) for one in part.examples] for part in (split.train, split.validation))
-    return tune_chat(train_part, validation, config, run)
+    return learned(split, conversations, config, run)
 
 
 def systems(config: DistillationConfig, model: TunedChat | None, run: Run) -> dict[str, System]:
@@ -103,15 +112,14 @@ def answer(system: System, example: Chat, config: DistillationConfig, *, run: Ru
     return answer_chat(system, example, run)
 
 
-def conversation(example: Chat) -> Conversation:
+def conversations(example: Chat, config: DistillationConfig) -> list[Conversation]:
     """What is learned from one example: its recorded answer."""
-    return Conversation(example.id, example.messages, example.response, example.tools)
+    return [Conversation(example.id, example.messages, example.response, example.tools)]
 
 
 def estimate(outline: Outline, config: DistillationConfig, machine: Machine) -> Estimate:
     """From the tokens its steps would read; see `training.chat_estimates`."""
-    sample = [conversation(one) for one in outline.sample.examples]
-    return chat_estimate("distillation", sample, outline.num_train, config, machine)
+    return foreseen("distillation", outline, conversations, config, machine)
 
 
 RECIPE = Recipe(

@@ -15,11 +15,20 @@ from finetune_core.evaluation.calling import (
 )
 from finetune_core.evaluation.said import Said
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_prices, chat_systems, chat_traits, load, save
+from finetune_core.recipes._chats import (
+    EXPORTS,
+    EXTRAS,
+    chat_prices,
+    chat_systems,
+    chat_traits,
+    foreseen,
+    learned,
+    load,
+    save,
+)
 from finetune_core.records import SERVICE_REFERENCE, Part, Split, ToolCall
-from finetune_core.training.chat_config import ChatTuningConfig
-from finetune_core.training.chat_estimates import chat_estimate
-from finetune_core.training.chat_tuning import TunedChat, tune_chat
+from finetune_core.training.chat_config import ChatTuningConfig, Tuner
+from finetune_core.training.chat_tuning import TunedChat
 from finetune_core.training.conversations import Conversation
 
 GRAMMAR = "with grammar"
@@ -38,18 +47,14 @@ class FunctionCallingConfig(ChatTuningConfig):
 
 def train(split: Split[ToolCall], config: FunctionCallingConfig, run: Run) -> TunedChat:
     """Learn the right calls, in the form that the model is asked for later."""
-    is_native = bool(config.service)
-    train_part, validation = (
-        [conversation(one, is_native=is_native) for one in part.examples] for part in (split.train, split.validation)
-    )
-    return tune_chat(train_part, validation, config, run)
+    return learned(split, conversations, config, run)
 
 
 def systems(config: FunctionCallingConfig, model: TunedChat | None, run: Run) -> dict[str, Caller | Silent]:
     """Calling nothing; base and, if given, tuned, each free and held to a grammar; the teacher if one is set."""
     prices, found = chat_prices(config, run), dict[str, Caller | Silent](silent=Silent("calls nothing"))
     for name, chat in chat_systems(config, model, run).items():
-        is_native = bool(config.service) if name != "teacher" else config.teacher.startswith(SERVICE_REFERENCE)
+        is_native = config.tuner is Tuner.OPENAI if name != "teacher" else config.teacher.startswith(SERVICE_REFERENCE)
         found[name] = Caller(name, chat, is_native, prices=prices[name])
         if config.grammar and not is_native and name != "teacher":
             found[f"{name} {GRAMMAR}"] = Caller(f"{name} {GRAMMAR}", chat, has_grammar=True)
@@ -66,18 +71,17 @@ def answer(system: Caller | Silent, example: ToolCall, config: FunctionCallingCo
     return answer_calls(system, example, run)
 
 
-def conversation(example: ToolCall, *, is_native: bool) -> Conversation:
+def conversations(example: ToolCall, config: FunctionCallingConfig) -> list[Conversation]:
     """What is learned from one request: by its interface for a service, else in the prompt's form."""
-    if is_native:
-        return Conversation(example.id, example.messages, answer_message(example.calls), example.tools)
+    if config.tuner is Tuner.OPENAI:
+        return [Conversation(example.id, example.messages, answer_message(example.calls), example.tools)]
     response = {"role": "assistant", "content": answer_text(example.calls)}
-    return Conversation(example.id, prompted(example.messages, example.tools), response)
+    return [Conversation(example.id, prompted(example.messages, example.tools), response)]
 
 
 def estimate(outline: Outline, config: FunctionCallingConfig, machine: Machine) -> Estimate:
     """From the tokens its steps would read; see `training.chat_estimates`."""
-    sample = [conversation(one, is_native=bool(config.service)) for one in outline.sample.examples]
-    return chat_estimate("function_calling", sample, outline.num_train, config, machine)
+    return foreseen("function_calling", outline, conversations, config, machine)
 
 
 RECIPE = Recipe(

@@ -17,12 +17,11 @@ from finetune_core.evaluation.judging import (
 )
 from finetune_core.evaluation.said import Said
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_traits, load, save
+from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_traits, foreseen, learned, load, save
 from finetune_core.recipes._judges import chat_judges
 from finetune_core.records import Judgement, Part, Split
 from finetune_core.training.chat_config import ChatTuningConfig
-from finetune_core.training.chat_estimates import chat_estimate
-from finetune_core.training.chat_tuning import TunedChat, tune_chat
+from finetune_core.training.chat_tuning import TunedChat
 from finetune_core.training.conversations import Conversation
 
 
@@ -49,11 +48,7 @@ Judge = ChatJudge | Middle | Raters
 
 def train(split: Split[Judgement], config: CorrectnessConfig, run: Run) -> TunedChat:
     """Learn the grades from the prompt that the judge is asked with later."""
-    train_part, validation = (
-        [conversation(one, with_feedback=config.with_feedback) for one in part.examples]
-        for part in (split.train, split.validation)
-    )
-    return tune_chat(train_part, validation, config, run)
+    return learned(split, conversations, config, run)
 
 
 def systems(config: CorrectnessConfig, model: TunedChat | None, run: Run) -> dict[str, Judge]:
@@ -77,16 +72,15 @@ def answer(system: Judge, example: Judgement, config: CorrectnessConfig, *, run:
     return Said(f"{(example.lowest + example.highest) / 2:g}")
 
 
-def conversation(example: Judgement, *, with_feedback: bool) -> Conversation:
+def conversations(example: Judgement, config: CorrectnessConfig) -> list[Conversation]:
     """What is learned from one grade."""
-    response = {"role": "assistant", "content": correctness_answer(example, with_feedback=with_feedback)}
-    return Conversation(example.id, correctness_messages(example, with_feedback=with_feedback), response)
+    response = {"role": "assistant", "content": correctness_answer(example, with_feedback=config.with_feedback)}
+    return [Conversation(example.id, correctness_messages(example, with_feedback=config.with_feedback), response)]
 
 
 def estimate(outline: Outline, config: CorrectnessConfig, machine: Machine) -> Estimate:
     """From the tokens its steps would read; see `training.chat_estimates`."""
-    sample = [conversation(one, with_feedback=config.with_feedback) for one in outline.sample.examples]
-    return chat_estimate("judge_correctness", sample, outline.num_train, config, machine)
+    return foreseen("judge_correctness", outline, conversations, config, machine)
 
 
 RECIPE = Recipe(

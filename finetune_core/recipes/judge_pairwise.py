@@ -18,12 +18,11 @@ from finetune_core.evaluation.judging import (
 )
 from finetune_core.evaluation.said import Said
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_traits, load, save
+from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_traits, foreseen, learned, load, save
 from finetune_core.recipes._judges import chat_judges
 from finetune_core.records import Comparison, Part, Preference, Split
 from finetune_core.training.chat_config import ChatTuningConfig
-from finetune_core.training.chat_estimates import chat_estimate
-from finetune_core.training.chat_tuning import TunedChat, tune_chat
+from finetune_core.training.chat_tuning import TunedChat
 from finetune_core.training.conversations import Conversation
 
 
@@ -55,11 +54,7 @@ Judge = ChatJudge | Longer | Raters
 
 def train(split: Split[Comparison], config: PairwiseConfig, run: Run) -> TunedChat:
     """Learn the verdicts from the prompt that the judge is asked with later."""
-    train_part, validation = (
-        [one for example in part.examples for one in conversations(example, config)]
-        for part in (split.train, split.validation)
-    )
-    return tune_chat(train_part, validation, config, run)
+    return learned(split, conversations, config, run)
 
 
 def systems(config: PairwiseConfig, model: TunedChat | None, run: Run) -> dict[str, Judge]:
@@ -102,10 +97,7 @@ def conversations(example: Comparison, config: PairwiseConfig) -> list[Conversat
 
 def estimate(outline: Outline, config: PairwiseConfig, machine: Machine) -> Estimate:
     """From the tokens its steps would read; see `training.chat_estimates`."""
-    sample = [each for one in outline.sample.examples for each in conversations(one, config)]
-    return chat_estimate(
-        "judge_pairwise", sample, outline.num_train * (2 if config.both_orders else 1), config, machine
-    )
+    return foreseen("judge_pairwise", outline, conversations, config, machine)
 
 
 RECIPE = Recipe(

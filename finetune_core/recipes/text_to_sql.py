@@ -17,11 +17,20 @@ from finetune_core.evaluation.sql import (
     sql_messages,
 )
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_prices, chat_systems, chat_traits, load, save
+from finetune_core.recipes._chats import (
+    EXPORTS,
+    EXTRAS,
+    chat_prices,
+    chat_systems,
+    chat_traits,
+    foreseen,
+    learned,
+    load,
+    save,
+)
 from finetune_core.records import Part, Split, SqlQuestion
 from finetune_core.training.chat_config import ChatTuningConfig
-from finetune_core.training.chat_estimates import chat_estimate
-from finetune_core.training.chat_tuning import TunedChat, tune_chat
+from finetune_core.training.chat_tuning import TunedChat
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.fields import ADVANCED
 
@@ -49,11 +58,7 @@ class TextToSqlConfig(ChatTuningConfig):
 
 def train(split: Split[SqlQuestion], config: TextToSqlConfig, run: Run) -> TunedChat:
     """Learn the right queries from the prompt that the model is asked with later."""
-    train_part, validation = (
-        [conversation(each, config.max_schema_chars) for each in part.examples]
-        for part in (split.train, split.validation)
-    )
-    return tune_chat(train_part, validation, config, run)
+    return learned(split, conversations, config, run)
 
 
 def systems(config: TextToSqlConfig, model: TunedChat | None, run: Run) -> dict[str, SqlWriter]:
@@ -76,16 +81,15 @@ def answer(system: SqlWriter, example: SqlQuestion, config: TextToSqlConfig, *, 
 
 
 def estimate(outline: Outline, config: TextToSqlConfig, machine: Machine) -> Estimate:
-    """Time, memory and money of a run; see `training.chat_estimates`."""
-    sample = [conversation(each, config.max_schema_chars) for each in outline.sample.examples]
-    return chat_estimate(RECIPE.name, sample, outline.num_train, config, machine)
+    """From the tokens its steps would read; see `training.chat_estimates`."""
+    return foreseen("text_to_sql", outline, conversations, config, machine)
 
 
-def conversation(question: SqlQuestion, max_schema_chars: int) -> Conversation:
+def conversations(question: SqlQuestion, config: TextToSqlConfig) -> list[Conversation]:
     """What is learned from one question: the prompt, and the right query without its semicolon."""
     sql = question.sql.strip().rstrip(";").rstrip()
     response: dict[str, Any] = {"role": "assistant", "content": sql}
-    return Conversation(question.id, sql_messages(question, max_schema_chars), response)
+    return [Conversation(question.id, sql_messages(question, config.max_schema_chars), response)]
 
 
 RECIPE = Recipe(

@@ -81,13 +81,16 @@ class ChatTuningConfig(BaseModel):
         title="Batch size",
         description="Examples learned from at once; does not change the memory needed.",
     )
-    learning_rate: LearningRate = Field(2e-4, description="How far a step moves the adapter at its peak.")
+    learning_rate: LearningRate = Field(
+        2e-4, description="How far a step moves the adapter at its peak. A service that tunes chooses its own."
+    )
     lora_rank: int = Field(
         16,
         ge=1,
         le=512,
         title="LoRA rank",
-        description="Size of the adapter: how many directions it adds to each layer. More can learn more and overfits sooner.",
+        description="Size of the adapter: how many directions it adds to each layer. More can learn more and overfits "
+        "sooner. A service that tunes chooses its own.",
     )
     lora_alpha: int = Field(
         32,

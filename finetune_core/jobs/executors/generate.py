@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from finetune_core.jobs import filtering
+from finetune_core.jobs import chat_writers, filtering
 from finetune_core.jobs.question_writers import GenerationParams, open_writer, plan
 from finetune_core.jobs.run import JobRun
 from finetune_core.jobs.writing import Call, WritingSession
@@ -18,11 +18,7 @@ from finetune_core.synthesis.questions import Written
 
 HEAVY = True
 Params = GenerationParams
-
-
-def is_heavy(params: GenerationParams) -> bool:
-    """Only a local model needs the machine to itself."""
-    return params.generator == "gguf"
+is_heavy = chat_writers.is_heavy
 
 
 def execute(run: JobRun, params: GenerationParams) -> dict[str, Any]:

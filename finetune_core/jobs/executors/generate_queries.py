@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from finetune_core.jobs import query_filtering
+from finetune_core.jobs import chat_writers, query_filtering
 from finetune_core.jobs.query_writers import QueryGenerationParams, open_writer, plan
 from finetune_core.jobs.run import JobRun
 from finetune_core.jobs.writing import Call, WritingSession
@@ -18,11 +18,7 @@ from finetune_core.synthesis.choice_queries import AVOIDED, Topic, WrittenQuery
 
 HEAVY = True
 Params = QueryGenerationParams
-
-
-def is_heavy(params: QueryGenerationParams) -> bool:
-    """Only a local model needs the machine to itself."""
-    return params.generator == "gguf"
+is_heavy = chat_writers.is_heavy
 
 
 def execute(run: JobRun, params: QueryGenerationParams) -> dict[str, Any]:

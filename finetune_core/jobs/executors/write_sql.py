@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from finetune_core.jobs import chat_writers
 from finetune_core.jobs.run import JobRun
 from finetune_core.jobs.sql_writers import SqlWritingParams, open_writer, plan
 from finetune_core.jobs.writing import Call, WritingSession
@@ -20,11 +21,7 @@ from finetune_core.synthesis.sql_questions import TableSubject, WrittenSql
 
 HEAVY = True
 Params = SqlWritingParams
-
-
-def is_heavy(params: SqlWritingParams) -> bool:
-    """Only a local model needs the machine to itself."""
-    return params.generator == "gguf"
+is_heavy = chat_writers.is_heavy
 
 
 def execute(run: JobRun, params: SqlWritingParams) -> dict[str, Any]:
