@@ -27,6 +27,8 @@ from finetune_core.records import Comparison, Judgement, Part, Preference, conte
 
 CORRECTNESS_PROMPT, PAIRWISE_PROMPT = "judge_correctness.v1", "judge_pairwise.v1"
 SCORE_TOKENS, REASON_TOKENS = 24, 300
+LEARNED_SCALE = "learned_scale"
+"""The fact of a tuned judge that holds the lowest and the highest grade of the examples it learned from."""
 
 CORRECTNESS_METRICS: dict[str, Metric] = {
     "weighted_kappa": WeightedKappa(),
@@ -161,6 +163,16 @@ def read_preference(text: str) -> Preference | None:
     return letters.get(found) if isinstance(found, str) else None
 
 
+def turned_back(preference: Preference | None) -> Preference | None:
+    """What a verdict on a pair in the other order says about the pair itself."""
+    return {Preference.FIRST: Preference.SECOND, Preference.SECOND: Preference.FIRST}.get(preference, preference)  # type: ignore[arg-type]
+
+
+def read_reason(text: str) -> str:
+    """The reason in a judge's answer, "" if it gives none."""
+    return str(_field(text, "reason") or "")
+
+
 def evaluate_correctness(judge: ChatJudge, part: Part[Judgement], run: Run) -> Report:
     """Grade every answer of the part. Columns `true`, `predicted` (0 to 1 within the scale) and `answered` (N,).
 
@@ -181,7 +193,7 @@ def evaluate_pairwise(judge: ChatJudge, part: Part[Comparison], run: Run) -> Rep
     both = [order for one in part.examples for order in (one, swapped(one))]
     answers = judge.ask([pairwise_request(one, with_feedback=judge.with_feedback) for one in both], run)
     said = [read_preference(answer.text) for answer in answers]
-    forward, backward = said[::2], [_turned(one) for one in said[1::2]]
+    forward, backward = said[::2], [turned_back(one) for one in said[1::2]]
     notes = [f"{a.text} | {b.text}" for a, b in zip(answers[::2], answers[1::2], strict=True)]
     return _pairwise_report(judge.name, part, forward, backward, notes, _facts(judge, answers))
 
@@ -192,15 +204,15 @@ def answer_correctness(judge: ChatJudge, example: Judgement, run: Run) -> Said:
     score = read_score(answer.text, example.lowest, example.highest)
     if score is None:
         return Said(answer.text, answer.failure or "There is no grade in this answer.")
-    return Said(f"{score:g}", str(_field(answer.text, "reason") or ""))
+    return Said(f"{score:g}", read_reason(answer.text))
 
 
 def answer_pairwise(judge: ChatJudge, example: Comparison, run: Run) -> Said:
     """Which of two answers is better, asked in both orders; nothing of it is kept."""
     orders = (example, swapped(example))
     answers = judge.ask([pairwise_request(one, with_feedback=judge.with_feedback) for one in orders], run, keep=False)
-    said, turned = read_preference(answers[0].text), _turned(read_preference(answers[1].text))
-    reason = str(_field(answers[0].text, "reason") or "")
+    said, turned = read_preference(answers[0].text), turned_back(read_preference(answers[1].text))
+    reason = read_reason(answers[0].text)
     if said is None or turned is None:
         return Said(answers[0].text, answers[0].failure or "There is no verdict in this answer.")
     if said != turned:
@@ -263,7 +275,7 @@ def constant_correctness(name: str, part: Part[Judgement], share: float) -> Repo
 def constant_pairwise(name: str, part: Part[Comparison], choose: Callable[[Comparison], Preference]) -> Report:
     """What a rule that reads no meaning (always the first, the longer one) would reach."""
     said: list[Preference | None] = [choose(one) for one in part.examples]
-    turned = [_turned(choose(swapped(one))) for one in part.examples]
+    turned = [turned_back(choose(swapped(one))) for one in part.examples]
     return _pairwise_report(name, part, said, turned, [""] * len(part), {})
 
 
@@ -318,10 +330,6 @@ def _closeness(score: float | None, example: Judgement) -> float | None:
 
 def _facts(judge: ChatJudge, answers: Sequence[Answered]) -> dict[str, Any]:
     return chat_facts(judge.chat, answers, judge.prices)
-
-
-def _turned(preference: Preference | None) -> Preference | None:
-    return {Preference.FIRST: Preference.SECOND, Preference.SECOND: Preference.FIRST}.get(preference, preference)  # type: ignore[arg-type]
 
 
 def _schema(fields: Mapping[str, Any], with_feedback: bool) -> dict[str, Any]:

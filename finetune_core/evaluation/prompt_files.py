@@ -14,9 +14,14 @@ def prompt(name: str, **values: Any) -> str:
     return _template(name).render(**values).strip()
 
 
+def source(name: str) -> str:
+    """The prompt file itself, a Jinja template whose blocks leave no lines behind, for code that works without Ayar."""
+    return (FOLDER / f"{name}.jinja").read_text(encoding="utf-8")
+
+
 @functools.cache
 def _template(name: str) -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - a prompt
-    return environment.from_string((FOLDER / f"{name}.jinja").read_text(encoding="utf-8"))
+    return environment.from_string(source(name))

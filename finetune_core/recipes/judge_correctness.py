@@ -1,11 +1,15 @@
 """Tune a chat model so that it grades answers as a strong judge, or people, grade them."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pydantic import Field
 
 from finetune_core.evaluation.judging import (
     CORRECTNESS_METRICS,
+    LEARNED_SCALE,
     ChatJudge,
     Raters,
     answer_correctness,
@@ -47,8 +51,10 @@ Judge = ChatJudge | Middle | Raters
 
 
 def train(split: Split[Judgement], config: CorrectnessConfig, run: Run) -> TunedChat:
-    """Learn the grades from the prompt that the judge is asked with later."""
-    return learned(split, conversations, config, run)
+    """Learn the grades from the prompt that the judge is asked with later; the model notes the scale of most of them."""
+    model = learned(split, conversations, config, run)
+    [(scale, _)] = Counter((one.lowest, one.highest) for one in split.train.examples).most_common(1)
+    return replace(model, facts={**model.facts, LEARNED_SCALE: list(scale)})
 
 
 def systems(config: CorrectnessConfig, model: TunedChat | None, run: Run) -> dict[str, Judge]:
@@ -83,6 +89,12 @@ def estimate(outline: Outline, config: CorrectnessConfig, machine: Machine) -> E
     return foreseen("judge_correctness", outline, conversations, config, machine)
 
 
+def traits(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """How it was tuned, and the scale that it grades on."""
+    scale = manifest["facts"].get(LEARNED_SCALE)
+    return {**chat_traits(manifest), **({"Grades": f"{scale[0]:g} to {scale[1]:g}"} if scale else {})}
+
+
 RECIPE = Recipe(
     name="judge_correctness",
     title="Correctness judge",
@@ -101,7 +113,7 @@ RECIPE = Recipe(
     exports=EXPORTS,
     extras=EXTRAS,
     estimate=estimate,
-    traits=chat_traits,
+    traits=traits,
     library="peft",
     pipeline_tag="text-generation",
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from finetune_core import recipes
 from finetune_core.errors import ArtefactError
+from finetune_core.evaluation.judging import LEARNED_SCALE
 from finetune_core.evaluation.router_files import EMBEDDER_FOLDER
 from finetune_core.jobs import serving_client
 from finetune_core.jobs.executors import export as export_job
@@ -146,6 +147,8 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
                 max_tokens=_max_tokens(view),
                 retriever_weight=float((view.manifest.get("facts") or {}).get("retriever_weight") or 0.0),
                 precision=str((view.manifest.get("facts") or {}).get("precision") or "auto"),
+                learned_scale=_learned_scale(view),
+                with_feedback=bool(view.manifest.get("config", {}).get("with_feedback")),
             ),
         )
         for framework in templates.FRAMEWORKS.get(view.recipe, ())
@@ -173,6 +176,12 @@ def _max_tokens(view: ModelView) -> int:
     """Where a model's texts are cut; another tuned model below it has a limit of its own, in its folder."""
     is_own = view.recipe == ADAPTER_RECIPE and str(view.manifest.get("base_model", "")).startswith(MODEL_REFERENCE)
     return 10**6 if is_own else int(view.manifest.get("config", {}).get("max_tokens") or 10**6)
+
+
+def _learned_scale(view: ModelView) -> tuple[float, float]:
+    """The lowest and the highest grade that a judge learned; 1 and 5 where that was not noted, as for other models."""
+    lowest, highest = (view.manifest.get("facts") or {}).get(LEARNED_SCALE) or (1.0, 5.0)
+    return float(lowest), float(highest)
 
 
 def _can_leave(view: ModelView) -> bool:

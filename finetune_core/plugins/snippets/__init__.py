@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune_core.evaluation import prompt_files
 from finetune_core.providers import portable_adapter
 
 
@@ -30,8 +31,8 @@ FRAMEWORKS = {
     ),
     "embedding_adapter": (Framework("LlamaIndex", "llama_index_adapter"), Framework("NumPy", "numpy_adapter")),
     "function_calling": CHAT,
-    "judge_correctness": CHAT,
-    "judge_pairwise": CHAT,
+    "judge_correctness": (Framework("LlamaIndex", "llama_index_judge_correctness"), CHAT[1]),
+    "judge_pairwise": (Framework("LlamaIndex", "llama_index_judge_pairwise"), CHAT[1]),
     "router": (Framework("LlamaIndex", "llama_index_router"),),
     "text_to_sql": (Framework("LlamaIndex", "llama_index_sql"), CHAT[1]),
 }
@@ -50,14 +51,16 @@ def render(
     max_tokens: int = 256,
     retriever_weight: float = 0.0,
     precision: str = "auto",
+    learned_scale: tuple[float, float] = (1.0, 5.0),
+    with_feedback: bool = False,
 ) -> str:
     """The snippet for a framework with a model's folder and prefixes filled in as Python literals.
 
     `embedder` is where the embedding model below a router or an adapter lies, as seen from `folder`; "" where an adapter's
     is served by somebody else. `base_model` says in words what an adapter was tuned for, and `max_tokens` where its texts
     are cut. `retriever_weight` is the share of the retriever's score that a reranker was tuned to go with, `precision`
-    the type of number that a chat model was measured in. Raises
-    ValueError for a template there is none of.
+    the type of number that a chat model was measured in. `learned_scale` is the lowest and the highest grade that a judge
+    learned, and `with_feedback` whether it gives reasons. Raises ValueError for a template there is none of.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -71,6 +74,8 @@ def render(
         autoescape=False,  # noqa: S701 - what it makes is Python
     )
     environment.filters["repr"] = repr
+    environment.filters["lines"] = lambda text: [repr(line) for line in text.splitlines(keepends=True)]
+    environment.globals["prompt_source"] = prompt_files.source
     return environment.get_template(f"{template}.py.jinja").render(
         folder=folder,
         name=name,
@@ -81,5 +86,7 @@ def render(
         max_tokens=max_tokens,
         retriever_weight=retriever_weight,
         precision=precision,
+        learned_scale=learned_scale,
+        with_feedback=with_feedback,
         adapter_code=Path(portable_adapter.__file__).read_text(encoding="utf-8").strip(),
     )
