@@ -17,17 +17,24 @@ from finetune_core.providers.tokens import TokenCounter
 from finetune_core.recipe import Charge, Estimate, Machine
 from finetune_core.training import cost
 from finetune_core.training.chat_config import ChatTuningConfig, Tuner
-from finetune_core.training.chat_learner import MAX_PART_TOKENS
+from finetune_core.training.chat_learner import part_tokens
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.cost import ModelSize
 from finetune_core.training.estimates import CHARACTERS_PER_TOKEN, VALIDATION
 
-BUNDLED_SIZE = ModelSize(num_weights=134_515_008, num_active=106_203_456, num_layers=30, width=576, num_heads=9)
-USED_SHARE = 0.7
-"""Of what plain matrix products reach, a step does (SmolLM2, 128 tokens)."""
+BUNDLED_SIZE = ModelSize(
+    num_weights=134_515_008, num_active=106_203_456, num_layers=30, width=576, num_heads=9, vocabulary=49_152
+)
+USED_SHARE = 0.75
+"""Of what plain matrix products reach, a step does (SmolLM2, 250 tokens, one thread)."""
+RECOMPUTED = (
+    6  # layers whose activations are held where they are computed again (SmolLM2: one, gradients, and gaps between)
+)
 ACTIVATIONS = (
     34  # float32 numbers kept for each token, layer and unit of width (llama: 4 projections, the gated MLP, norms)
 )
+LOGITS = 3  # float32 numbers kept for each token of an answer and of the vocabulary
+LIBRARIES_BYTES = 600_000_000  # the process with torch, transformers and peft, before a weight is read
 TURN_TOKENS = 5  # marks around each message
 
 
@@ -65,11 +72,12 @@ def chat_estimate(
         tokens_per_s = USED_SHARE * machine.flops() / (4 * size.num_weights)
         basis = "a short probe of this machine, and is rough until a run was timed"
     longest = int(fitting_N.max(initial=0))
+    num_at_once = max(longest, min(part_tokens(), config.batch_size * longest))
     return Estimate(
         seconds=VALIDATION * num_tokens / tokens_per_s,
         basis=basis,
         num_steps=num_steps,
-        memory_bytes=_memory_bytes(size, min(MAX_PART_TOKENS, config.batch_size * longest), longest, config),
+        memory_bytes=_memory_bytes(size, num_at_once, config),
         disk_bytes=_disk_bytes(size, config),
         warnings=warnings,
     )
@@ -105,12 +113,15 @@ def _size(base_model: str) -> ModelSize:
     return BUNDLED_SIZE if base_model == BUNDLED_CHAT else cost.model_size(resolve(base_model))
 
 
-def _memory_bytes(size: ModelSize, part_tokens: int, longest: int, config: ChatTuningConfig) -> int:
-    """Weights, the adapter with its gradients and moments, and what a part of a batch keeps for its backward pass."""
-    per_layer = ACTIVATIONS * size.width + size.num_heads * longest
-    layers = 1 if config.gradient_checkpointing else size.num_layers
-    kept = part_tokens * (layers * per_layer + size.num_layers * size.width)
-    return cost.BYTES * (size.num_weights + 4 * _num_adapter_weights(size, config) + kept)
+def _memory_bytes(size: ModelSize, num_at_once: int, config: ChatTuningConfig) -> int:
+    """The libraries, weights, the adapter with its gradients and moments, and what a part of a batch keeps for its way back.
+
+    As if all its tokens were of answers; only those go through the output layer.
+    """
+    layers = RECOMPUTED if config.gradient_checkpointing else size.num_layers
+    per_token = size.width * (layers * ACTIVATIONS + size.num_layers) + LOGITS * size.vocabulary
+    kept = num_at_once * per_token
+    return LIBRARIES_BYTES + cost.BYTES * (size.num_weights + 4 * _num_adapter_weights(size, config) + kept)
 
 
 def _disk_bytes(size: ModelSize, config: ChatTuningConfig) -> int:

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from finetune_core.models.resumable_trainer import ResumableTrainer
 
 VALIDATION_LOSS = "validation_loss"
-MAX_PART_TOKENS = 4096
-"""Tokens computed at once, padding included: what decides how much memory a step takes."""
+PART_TOKENS = {"cpu": 512, "cuda": 4096}
+"""Tokens computed at once, padding included: what decides how much memory a step takes.
+
+A processor is as quick with few tokens as with many, and fewer together need less padding; a GPU wants many.
+"""
 HUB_NAME = {BUNDLED_CHAT: "HuggingFaceTB/SmolLM2-135M-Instruct"}
 """What others call a bundled model: an adapter names its base model."""
 
@@ -73,7 +76,7 @@ class ChatLearner:
             rows=self.train,
             plan=plan,
             loss=self.loss,
-            max_part_tokens=MAX_PART_TOKENS,
+            max_part_tokens=part_tokens(),
             model=self.model,
             args=TrainingArguments(
                 **arguments,
@@ -97,7 +100,7 @@ class ChatLearner:
         was_training = self.model.training
         self.model.eval()
         with torch.no_grad():
-            for part in parts(self.validation, MAX_PART_TOKENS):
+            for part in parts(self.validation, part_tokens()):
                 checkpoint()
                 total += float(self.loss(self.model, part))
         self.model.train(was_training)
@@ -107,6 +110,13 @@ class ChatLearner:
         """Write the adapter in peft's format."""
         self.model.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)  # peft's card is empty; Ayar writes its own
+
+
+def part_tokens() -> int:
+    """How many tokens are computed at once here."""
+    import torch
+
+    return PART_TOKENS["cuda" if torch.cuda.is_available() else "cpu"]
 
 
 def needs_rejected(config: ChatTuningConfig) -> bool:

@@ -19,13 +19,14 @@ ACTIVATIONS = 40  # float32 numbers kept for each token, layer and unit of width
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """Counts of a transformer: all weights, those that take part in every token, layers, width and attention heads."""
+    """Counts of a transformer: all weights, those in every token's way, layers, width, attention heads, known tokens."""
 
     num_weights: int
     num_active: int
     num_layers: int
     width: int
     num_heads: int
+    vocabulary: int = 0
 
 
 def model_size(folder: Path) -> ModelSize:
@@ -46,6 +47,7 @@ def model_size(folder: Path) -> ModelSize:
         num_layers=config.get("num_hidden_layers", 12),
         width=config.get("hidden_size", 768),
         num_heads=config.get("num_attention_heads", 12),
+        vocabulary=config.get("vocab_size", 0),
     )
 
 
