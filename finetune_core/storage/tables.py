@@ -243,6 +243,15 @@ generation = Table(  # one row per example asked of a generator, so that none is
     Column("created_at", Float, nullable=False),
 )
 
+tool_list = Table(  # functions that a model may call, kept under a name to choose from
+    "tool_list",
+    metadata,
+    _project_id(primary_key=True),
+    Column("name", String(120), primary_key=True),
+    Column("tools", JSON, nullable=False),  # in OpenAI's form
+    Column("created_at", Float, nullable=False),
+)
+
 prompt = Table(  # a project's own edition of a prompt file
     "prompt",
     metadata,

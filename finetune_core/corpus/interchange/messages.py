@@ -3,12 +3,15 @@
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from pydantic import BaseModel, ConfigDict, ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 from finetune_core.errors import DatasetError
 from finetune_core.records import Message, Tool
@@ -109,7 +112,7 @@ def read_tools(given: Any, where: str) -> list[Tool]:
 
 
 def check_schema(schema: Any, where: str) -> None:
-    """Raise DatasetError where `schema` is no JSON Schema of an object, draft 2020-12."""
+    """Raise DatasetError where `schema` is no JSON Schema of an object, draft 2020-12, that is whole in itself."""
     if problem := _schema_problem(json.dumps(schema, default=str)):
         raise DatasetError(f"{where}: the parameters are no JSON Schema: {problem}.", hint="Correct the schema.")
     if not isinstance(schema, Mapping) or schema.get("type", "object") != "object":
@@ -120,12 +123,33 @@ def check_schema(schema: Any, where: str) -> None:
 def _schema_problem(text: str) -> str:
     """What is wrong with a schema, "" for nothing; a file's rows share a few schemas, and each look takes milliseconds."""
     try:
-        Draft202012Validator.check_schema(json.loads(text))
+        schema = json.loads(text)
+        Draft202012Validator.check_schema(schema)
+        resolver = Registry().with_resource("", DRAFT202012.create_resource(schema)).resolver()
+        for reference in _references(schema):
+            if not reference.startswith("#"):
+                return f"it refers to {reference[:60]!r}, which is outside of it and is never fetched"
+            resolver.lookup(reference)
     except SchemaError as error:
         return str(error.message)[:200]
+    except Unresolvable as error:
+        return f"it refers to {str(error.ref)[:60]!r}, which it does not have"
     except RecursionError:
         return "it is nested too deeply"
     return ""
+
+
+def _references(schema: Any) -> Iterator[str]:
+    """Whatever the schema's parts refer to; a property that is called "$ref" counts too, unless it is a schema itself."""
+    if isinstance(schema, dict):
+        for key, inner in schema.items():
+            if key in ("$ref", "$dynamicRef") and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _references(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from _references(inner)
 
 
 def calls_of(message: Message, where: str) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, inspect, text
 
 from finetune_core.errors import StorageError
 
-HEAD = "0002"
+HEAD = "0003"
 
 
 def upgrade(engine: Engine) -> None:
