@@ -4,6 +4,7 @@ import streamlit as st
 
 from components.errors import kept_errors, show_kept_error
 from components.text import t
+from components.tools_choice import tools_choice
 from finetune_core.workspace import demonstration_fields, demonstrations
 from finetune_core.workspace.demonstration_fields import FIELDS, Field, Form
 from finetune_core.workspace.demonstrations import Demonstration, PairState
@@ -14,6 +15,8 @@ _WINNERS = ["first", "second", "tie"]
 def demonstration_form(project_id: str, kind: str, one: Demonstration | None = None, *, key: str) -> None:
     """Draw the fields of `one`, or empty ones to write a new example in; what is saved counts as accepted."""
     texts = demonstration_fields.texts(kind, one.content) if one else {}
+    if any(field.name == "tools" for field in FIELDS[kind]):
+        tools_choice(project_id, f"{key}_tools", key=f"{key}_from_list")
     with st.form(key, border=False):
         for field in FIELDS[kind]:
             _box(field, texts.get(field.name, ""), f"{key}_{field.name}")
@@ -37,7 +40,10 @@ def _box(field: Field, text: str, key: str) -> None:
             Form.ANSWER: t("A text, or a message with tool_calls as JSON in OpenAI's form."),
             Form.JSON: t("JSON in OpenAI's form."),
         }
-        st.text_area(title, text, key=key, height=100, help=hints.get(field.form))
+        st.session_state.setdefault(
+            key, text
+        )  # and not as its default, so that a list of functions may be written into it
+        st.text_area(title, key=key, height=100, help=hints.get(field.form))
 
 
 def _save(project_id: str, kind: str, one: Demonstration | None, key: str) -> None:
