@@ -9,9 +9,9 @@ from components.errors import show_error
 from components.generate_cap import generate_cap
 from components.generate_prompt import generate_prompt
 from components.generate_writer import generate_writer
-from components.sql_generate_progress import sql_generate_progress
-from components.sql_generate_start import sql_generate_start
 from components.text import t, tn
+from components.writing_progress import writing_progress
+from components.writing_start import writing_start
 from finetune_core.errors import FinetuneError
 from finetune_core.workspace import generation, sql_generation
 
@@ -23,7 +23,8 @@ def sql_generate(project_id: str, *, key: str) -> None:
             "Questions over your database, each with the SQL that answers it. Every query is run, read-only, before it is kept."
         )
     )
-    sql_generate_progress(project_id, key=f"{key}_progress")
+    job = sql_generation.latest_job(project_id)
+    writing_progress(job, sql_generation.outcome(project_id), "SqlQuestion", key=f"{key}_progress")
     reference = st.text_input(
         t("Database"),
         key=f"{key}_database",
@@ -45,7 +46,7 @@ def sql_generate(project_id: str, *, key: str) -> None:
     writer = generate_writer(sql_generation.generators(), sql_generation.DEFAULT_GENERATOR, key=f"{key}_writer")
     generate_prompt(project_id, sql_generation.PROMPT_OF[writer["generator"]], key=f"{key}_prompt")
     bounds = _bounds([table.name for table in known], writer, key)
-    sql_generate_start(project_id, {**writer, **bounds, "database": reference}, key=f"{key}_start")
+    _start(project_id, {**writer, **bounds, "database": reference}, key=f"{key}_start")
 
 
 @st.cache_data(ttl=30, max_entries=20, show_spinner=True)
@@ -68,3 +69,19 @@ def _bounds(tables: list[str], writer: Mapping[str, Any], key: str) -> dict[str,
         ),
     }  # fmt: skip
     return values | generate_cap(key=key) if writer["generator"] == "endpoint" else values
+
+
+def _start(project_id: str, values: Mapping[str, Any], *, key: str) -> None:
+    try:
+        params = sql_generation.params_from(values)
+        seen = sql_generation.estimate(project_id, params)
+    except FinetuneError as error:
+        show_error(error.message, error.hint)
+        return
+    over = tn("Over {num} table", "Over {num} tables", seen.num_chunks)
+    calls = tn("in {num} call.", "in {num} calls.", seen.num_calls)
+    label = tn("Write {num} question", "Write {num} questions", seen.num_questions - seen.num_done)
+    writing_start(
+        seen, sql_generation.latest_job(project_id), t("Questions to write"), f"{over} {calls}", label,
+        lambda: sql_generation.start(project_id, params), key=key,
+    )  # fmt: skip

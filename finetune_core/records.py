@@ -117,8 +117,8 @@ class Chat:
     """A conversation with the answer that a strong model, or a person, gave to it.
 
     `messages` ends before the answer, `response` is the assistant's message. `tools` are those it could call. `contexts`
-    are the passages that stand in the prompt, `reference` is the true answer, "" where unknown; `model` says who answered.
-    `group` is the document it is about.
+    are the passages that stand in the prompt, `reference` is the true answer, "" where unknown; `model` says who answered,
+    and what that took follows, 0 where unknown. `group` is the document it is about.
     """
 
     id: str
@@ -130,6 +130,9 @@ class Chat:
     reference: str = ""
     model: str = ""
     reviewed: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from components.project import current_project
 from components.queries_generate import queries_generate
 from components.review_kind import ALWAYS, review_kind
 from components.sql_generate import sql_generate
+from components.teacher import teacher
 from components.text import t
-from finetune_core.workspace import datasets, generation
+from finetune_core.workspace import datasets, generation, teaching
 
 
 @shown_errors()
@@ -23,7 +24,10 @@ def page() -> None:
     """Draw the page."""
     st.title(t("Questions"), anchor=False)
     project = current_project()
-    kind = review_kind(project.id, (*ALWAYS, "SqlQuestion"), key="kind")
+    kind = review_kind(project.id, (*ALWAYS, *teaching.RECORDS, "SqlQuestion"), key="kind")
+    if kind in teaching.RECORDS:
+        teacher(project.id, kind, key="teacher")
+        return
     if kind != datasets.PAIRS:
         is_sql = kind == "SqlQuestion"
         (sql_generate if is_sql else queries_generate)(project.id, key="sql" if is_sql else "queries")

@@ -16,6 +16,7 @@ from finetune_core.storage.providers import Provider
 from finetune_core.synthesis.templates import shipped_prompt
 
 LOCAL_SLOTS = 4
+LOCAL_CONTEXT_TOKENS = 2048
 
 
 class WritingParams(BaseModel):
@@ -60,12 +61,15 @@ def sketched_chat(params: WritingParams) -> Chat:
     return _NoChat(LOCAL_SLOTS if params.generator == "gguf" else params.num_parallel)
 
 
-def opened_chat(params: WritingParams) -> Chat:
-    """The chosen chat, ready: the key is read and the model file checked and loaded now. Raises ProviderError."""
+def opened_chat(params: WritingParams, context_tokens: int = LOCAL_CONTEXT_TOKENS) -> Chat:
+    """The chosen chat, ready: the key is read and the model file checked and loaded now. Raises ProviderError.
+
+    `context_tokens` are what a local model may read and write in one call.
+    """
     if params.generator == "gguf":
         from finetune_core.providers.gguf_chat import LocalGgufChat
 
-        return LocalGgufChat(gguf_path(params), num_parallel=LOCAL_SLOTS)
+        return LocalGgufChat(gguf_path(params), num_parallel=LOCAL_SLOTS, context_tokens=context_tokens)
     from finetune_core.providers.openai_chat import open_chat
 
     provider = _provider(params)
@@ -131,6 +135,6 @@ def _provider(params: WritingParams) -> Provider:
         found = provider_rows.get(connection, params.provider)
     if found.kind is not ServiceKind.OPENAI:
         raise ProviderError(
-            f"{found.name} reranks or embeds and writes no questions.", hint="Choose an OpenAI-compatible provider."
+            f"{found.name} reranks or embeds and writes nothing.", hint="Choose an OpenAI-compatible provider."
         )
     return found

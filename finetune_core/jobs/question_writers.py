@@ -7,10 +7,10 @@ from sqlalchemy import Connection
 
 from finetune_core.errors import CorpusError
 from finetune_core.jobs.chat_writers import WritingParams, identity, opened_chat, prompt_text, sketched_chat
-from finetune_core.jobs.writing import Call, Plan, missing_calls
+from finetune_core.jobs.writing import Plan, planned
 from finetune_core.providers.chat import Chat
 from finetune_core.records import Passage
-from finetune_core.storage import documents, generations
+from finetune_core.storage import documents
 from finetune_core.synthesis.chat_questions import LocalQuestions, ServiceQuestions
 from finetune_core.synthesis.extractive_questions import ExtractiveQuestions
 from finetune_core.synthesis.questions import MIN_CHARS, QuestionWriter
@@ -55,13 +55,7 @@ def _chat_writer(chat: Chat, project_id: str, params: GenerationParams) -> Quest
 def plan(connection: Connection, project_id: str, params: GenerationParams, writer: QuestionWriter) -> Plan[Passage]:
     """The calls that are missing, in the order of the sample. Raises CorpusError if there is no chunk to ask about."""
     passages = sampled_passages(connection, project_id, params)
-    asked = generations.numbers_asked(connection, project_id, writer.key)
-    calls: list[Call[Passage]] = []
-    for passage in passages:
-        calls += missing_calls(passage, params.questions_per_chunk, asked.get(passage.id, ()), writer.num_per_call)
-    num_questions = len(passages) * params.questions_per_chunk
-    num_missing = sum(len(call.numbers) for call in calls)
-    return Plan(tuple(calls), len(passages), num_questions, num_questions - num_missing)
+    return planned(connection, project_id, passages, params.questions_per_chunk, writer)
 
 
 def sampled_passages(connection: Connection, project_id: str, params: GenerationParams) -> list[Passage]:

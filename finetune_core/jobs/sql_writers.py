@@ -7,10 +7,9 @@ from sqlalchemy import Connection
 
 from finetune_core.errors import ProviderError
 from finetune_core.jobs.chat_writers import WritingParams, identity, opened_chat, prompt_text, sketched_chat
-from finetune_core.jobs.writing import Call, Plan, missing_calls
+from finetune_core.jobs.writing import Plan, planned
 from finetune_core.providers.chat import Chat
 from finetune_core.providers.database import Database
-from finetune_core.storage import generations
 from finetune_core.synthesis.sql_questions import SqlQuestions, TableSubject, checked_by_running, subjects
 
 PROMPT_OF = {"endpoint": "sql_questions", "gguf": "sql_questions"}
@@ -41,12 +40,7 @@ def plan(connection: Connection, project_id: str, params: SqlWritingParams, writ
     chosen = subjects(Database(params.database), params.tables, params.num_samples)
     if not chosen:
         raise ProviderError("There is no table to ask about.", hint="Choose a table, or a database that has some.")
-    asked = generations.numbers_asked(connection, project_id, writer.key)
-    calls: list[Call[TableSubject]] = []
-    for subject in chosen:
-        calls += missing_calls(subject, params.questions_per_table, asked.get(subject.id, ()), writer.num_per_call)
-    num_wanted = len(chosen) * params.questions_per_table
-    return Plan(tuple(calls), len(chosen), num_wanted, num_wanted - sum(len(call.numbers) for call in calls))
+    return planned(connection, project_id, chosen, params.questions_per_table, writer)
 
 
 def _writer(chat: Chat, project_id: str, params: SqlWritingParams) -> SqlQuestions:

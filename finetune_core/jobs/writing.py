@@ -102,6 +102,18 @@ def missing_calls(subject: S, num_wanted: int, asked: Collection[int], num_per_c
     ]
 
 
+def planned(
+    connection: Connection, project_id: str, subjects: Sequence[S], num_each: int, writer: Writer[S, Any]
+) -> Plan[S]:
+    """`num_each` examples about each of the subjects, but for those that this writer was answered already."""
+    asked = generations.numbers_asked(connection, project_id, writer.key)
+    calls: list[Call[S]] = []
+    for subject in subjects:
+        calls += missing_calls(subject, num_each, asked.get(subject.id, ()), writer.num_per_call)
+    num_wanted = len(subjects) * num_each
+    return Plan(tuple(calls), len(subjects), num_wanted, num_wanted - sum(len(call.numbers) for call in calls))
+
+
 class _GivenUpError(Exception):
     """Raised in a waiting thread whose job is ending."""
 

@@ -5,13 +5,13 @@ stumble over `.complete()`.
 """
 
 import functools
-import json
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from finetune_core.plugins.llama_index_messages import openai_message
 from finetune_core.plugins.recording import Event, Recording, as_lines, failed, save_lines
 
 
@@ -90,13 +90,13 @@ def _event(asked: Mapping[Any, Any], said: Mapping[Any, Any], started: float, ke
     model = str((asked.get(keys.SERIALIZED) or {}).get("model", ""))
     prompt = asked.get(keys.PROMPT) or said.get(keys.PROMPT) or ""
     given = asked.get(keys.MESSAGES) or said.get(keys.MESSAGES) or ()
-    messages = [_message(one) for one in given] if is_chat else [{"role": "user", "content": str(prompt)}]
+    messages = [openai_message(one) for one in given] if is_chat else [{"role": "user", "content": str(prompt)}]
     if keys.EXCEPTION in said:
         return failed(messages, said[keys.EXCEPTION], source, started, model)
     response = said.get(keys.RESPONSE) if is_chat else said.get(keys.COMPLETION)
     if response is None:
         return failed(messages, ValueError("the model said nothing"), source, started, model)
-    answer = _message(response.message) if is_chat else {"role": "assistant", "content": response.text}
+    answer = openai_message(response.message) if is_chat else {"role": "assistant", "content": response.text}
     options = asked.get(keys.ADDITIONAL_KWARGS) or {}
     return Event(
         tuple(messages),
@@ -108,36 +108,6 @@ def _event(asked: Mapping[Any, Any], said: Mapping[Any, Any], started: float, ke
         seconds=time.perf_counter() - started,
         at=time.time(),
     )
-
-
-def _message(message: Any) -> dict[str, Any]:
-    """A LlamaIndex message in OpenAI's form."""
-    extra = dict(message.additional_kwargs)
-    calls = [_call(call) for call in extra.get("tool_calls") or ()]
-    calls += (
-        [_block_call(block) for block in message.blocks if getattr(block, "block_type", "") == "tool_call"]
-        if not calls
-        else []
-    )
-    found: dict[str, Any] = {"role": str(getattr(message.role, "value", message.role)), "content": message.content}
-    if calls:
-        found |= {"content": message.content or None, "tool_calls": calls}
-    return found | {name: extra[name] for name in ("tool_call_id", "name") if name in extra}
-
-
-def _call(call: Any) -> dict[str, Any]:
-    """A tool call of OpenAI's client, or a dictionary like it."""
-    return dict(call) if isinstance(call, Mapping) else dict(call.model_dump(exclude_none=True))
-
-
-def _block_call(block: Any) -> dict[str, Any]:
-    arguments = block.tool_kwargs
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return {
-        "id": block.tool_call_id or block.tool_name,
-        "type": "function",
-        "function": {"name": block.tool_name, "arguments": text},
-    }
 
 
 def _usage(raw: Any) -> dict[str, int]:

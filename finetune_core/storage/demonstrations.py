@@ -24,13 +24,17 @@ _OWN_COLUMNS = ("id", "group", "reviewed")
 
 @dataclass(frozen=True, slots=True)
 class NewDemonstration:
-    """A record to add. `split` is "" unless it comes with one; `generator` says which model answered, "" if unknown."""
+    """A record to add. `split` is "" unless it comes with one; `generator` says which model answered, "" if unknown.
+
+    `set_aside_by` names the check that set it aside, where its state says that.
+    """
 
     example: Any
     source: PairSource
     split: str = ""
     state: PairState = PairState.ACCEPTED
     generator: str = ""
+    set_aside_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def _row(project_id: str, new: NewDemonstration) -> dict[str, Any]:
     return {
         "project_id": project_id, "kind": type(example).__name__, "id": example.id, "version": 1, "state": new.state,
         "split": new.split, "group": example.group, "content": content_of(example), **texts_of(example),
-        "source": new.source, "generator": new.generator, "created_at": now(),
+        "source": new.source, "generator": new.generator, "set_aside_by": new.set_aside_by, "created_at": now(),
     }  # fmt: skip
 
 

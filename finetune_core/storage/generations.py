@@ -154,6 +154,16 @@ def counts(connection: Connection, project_id: str, kind: str) -> dict[Generatio
     return {state: found.get(state.value, 0) for state in GenerationState}
 
 
+def reasons(
+    connection: Connection, project_id: str, kind: str, num: int = 20
+) -> list[tuple[GenerationState, str, int]]:
+    """Why examples of that kind came to nothing: state, reason and how many times, the `num` most frequent first."""
+    mine = (generation.c.project_id == project_id, generation.c.record == kind, generation.c.reason != "")
+    columns = (generation.c.state, generation.c.reason)
+    query = select(*columns, func.count()).where(*mine).group_by(*columns).order_by(func.count().desc(), *columns)
+    return [(GenerationState(state), why, times) for state, why, times in connection.execute(query.limit(num))]
+
+
 def own_prompt(connection: Connection, project_id: str, name: str, version: int = 0) -> tuple[int, str] | None:
     """(version, text) of the project's newest edition of a prompt, or of that version; None if it has none."""
     query = select(prompt.c.version, prompt.c.text).where(prompt.c.project_id == project_id, prompt.c.name == name)

@@ -18,7 +18,7 @@ RECORDS: dict[str, type[Any]] = {
 
 _GRADES = dict[str, int]
 _LISTS: tuple[Any, ...] = (tuple[str, ...], tuple[float, ...])
-_PLAIN: tuple[Any, ...] = (str, bool, float)
+_PLAIN: tuple[Any, ...] = (str, bool, int, float)
 
 
 def row_of(example: Any) -> dict[str, Any]:
@@ -27,8 +27,8 @@ def row_of(example: Any) -> dict[str, Any]:
 
 
 def example_of(record: type[Any], row: Mapping[str, Any]) -> Any:
-    """The example that `row_of` made the row of."""
-    return record(**{each.name: _read(each.type, row[each.name]) for each in fields(record)})
+    """The example that `row_of` made the row of; a field that came into being later has its default."""
+    return record(**{each.name: _read(each.type, row[each.name]) for each in fields(record) if each.name in row})
 
 
 def schema_of(record: type[Any]) -> Any:
@@ -37,7 +37,7 @@ def schema_of(record: type[Any]) -> Any:
 
     grades = pa.list_(pa.struct([("id", pa.string()), ("grade", pa.int32())]))
     columns = {
-        str: pa.string(), bool: pa.bool_(), float: pa.float64(), _GRADES: grades,
+        str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64(), _GRADES: grades,
         tuple[str, ...]: pa.list_(pa.string()), tuple[float, ...]: pa.list_(pa.float64()),
     }  # fmt: skip
     return pa.schema([(each.name, columns.get(each.type, pa.string())) for each in fields(record)])  # type: ignore[arg-type]

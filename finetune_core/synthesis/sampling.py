@@ -2,18 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
-from finetune_core.records import Passage, content_id
+from finetune_core.records import content_id
 
 
-def spread_sample(passages: Sequence[Passage], num: int, seed: int = 0) -> list[Passage]:
+class OfDocument(Protocol):
+    """What belongs to a document: a passage, or a question about one."""
+
+    @property
+    def document(self) -> str: ...
+
+
+D = TypeVar("D", bound=OfDocument)
+
+
+def spread_sample(passages: Sequence[D], num: int, seed: int = 0) -> list[D]:
     """`num` of the passages (0: all), spread evenly over documents and over each document's length.
 
     Documents take turns, each giving next the passage farthest from those it gave before. The sample of n + 1 starts
     with the sample of n, so that a larger sample never throws away what was written for a smaller one. Passages of a
     document must come in their order there.
     """
-    by_document: dict[str, list[Passage]] = defaultdict(list)
+    by_document: dict[str, list[D]] = defaultdict(list)
     for passage in passages:
         by_document[passage.document].append(passage)
     queues = [

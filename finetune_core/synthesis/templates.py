@@ -19,11 +19,12 @@ VARIABLES = {
     },
     "local_choice_queries": {"name", "description", "sentence", "said", "is_out_of_scope", "number", "language"},
     "sql_questions": {"dialect", "schema", "samples", "table", "language", "num_questions", "avoid"},
+    "rag_answers": {"passages", "question"},
 }  # fmt: skip
 """The prompts by name, and what each may use."""
 REQUIRED = {
     "questions": {"passage"}, "local_questions": {"sentence"}, "choice_queries": {"name"}, "local_choice_queries": {"name"},
-    "sql_questions": {"schema"},
+    "sql_questions": {"schema"}, "rag_answers": {"passages"},
 }  # fmt: skip
 _LISTS = ("avoid", "others", "excerpts")
 _NUMBERS = ("num_questions", "num_queries", "num_wordings", "number")

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 from finetune_core.errors import JobError
 from finetune_core.jobs import chat_writers, question_writers
+from finetune_core.jobs.chat_writers import WritingParams
 from finetune_core.jobs.question_writers import PROMPT_OF, GenerationParams, GeneratorKind
+from finetune_core.jobs.writing import Plan, Writer
 from finetune_core.providers import bundled
 from finetune_core.records import QueryPassages
 from finetune_core.storage import database, documents, generations, pairs
@@ -64,6 +66,19 @@ class Estimate:
     cost_usd: float | None
     seconds: float
     basis: Literal["measured", "guessed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the writing of a kind of example came to so far: those kept, those that could not be used, and those that failed.
+
+    `reasons` says why not, the most frequent first, each with how many times.
+    """
+
+    num_written: int
+    num_unusable: int
+    num_failed: int
+    reasons: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +183,32 @@ def latest_job(project_id: str, kind: str = "generate") -> jobs.JobView | None:
     """The newest generation (or "filter" job) of the project, or None."""
     found = jobs.listing(project_id, (kind,), 1)
     return found[0] if found else None
+
+
+def outcome(project_id: str, record: str) -> Outcome:
+    """What the writing of examples of that kind of record came to so far in this project."""
+    with database.reading() as connection:
+        asked = generations.counts(connection, project_id, record)
+        reasons = generations.reasons(connection, project_id, record)
+    return Outcome(
+        asked[GenerationState.WRITTEN], asked[GenerationState.UNUSABLE], asked[GenerationState.FAILED],
+        tuple((why, times) for _, why, times in reasons),
+    )  # fmt: skip
+
+
+def guess(
+    plan: Plan[Any], writer: Writer[Any, Any], params: WritingParams, tokens_each: int, call_s: float
+) -> Estimate:
+    """The estimate of a plan of which nothing was measured; `tokens_each` are written for each example, a call takes `call_s`."""
+    # The cap sets twice the usual prompt aside, so half of it is what to expect.
+    input_tokens = sum(writer.largest_call(call.subject, len(call.numbers))[0] for call in plan.calls) // 2
+    output_tokens = (plan.num_wanted - plan.num_done) * tokens_each
+    cost_usd = chat_writers.prices(params).cost_usd(input_tokens, output_tokens)
+    seconds = call_s * len(plan.calls) / writer.num_parallel
+    return Estimate(
+        plan.num_subjects, plan.num_wanted, plan.num_done, len(plan.calls), input_tokens, output_tokens, cost_usd, seconds,
+        "guessed",
+    )  # fmt: skip
 
 
 def counts(project_id: str) -> GenerationCounts:

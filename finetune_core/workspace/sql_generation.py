@@ -8,11 +8,10 @@ from finetune_core.jobs import chat_writers, sql_writers
 from finetune_core.jobs.sql_writers import PROMPT_OF, SqlWritingParams
 from finetune_core.providers.database import Database, check_reference
 from finetune_core.records import SqlQuestion
-from finetune_core.storage import database, generations
-from finetune_core.storage.generations import GenerationState
+from finetune_core.storage import database
 from finetune_core.wording import counted
 from finetune_core.workspace import generation, jobs
-from finetune_core.workspace.generation import Estimate, GeneratorView
+from finetune_core.workspace.generation import Estimate, GeneratorView, Outcome
 
 __all__ = ["PROMPT_OF", "SqlWritingParams"]
 
@@ -28,15 +27,6 @@ class TableView:
 
     name: str
     statement: str
-
-
-@dataclass(frozen=True, slots=True)
-class SqlCounts:
-    """What the writing came to so far: questions kept, those whose query did not run or gave nothing, those that failed."""
-
-    num_written: int
-    num_unusable: int
-    num_failed: int
 
 
 def generators() -> list[GeneratorView]:
@@ -70,14 +60,7 @@ def estimate(project_id: str, params: SqlWritingParams) -> Estimate:
     writer = sql_writers.sketched_writer(project_id, params)
     with database.reading() as connection:
         plan = sql_writers.plan(connection, project_id, params, writer)
-    # The cap sets twice the usual prompt aside, so half of it is what to expect.
-    input_tokens = sum(writer.largest_call(call.subject, len(call.numbers))[0] for call in plan.calls) // 2
-    output_tokens = (plan.num_wanted - plan.num_done) * _TOKENS_PER_QUESTION
-    seconds = _SECONDS_PER_CALL[params.generator] * len(plan.calls) / writer.num_parallel
-    return Estimate(
-        plan.num_subjects, plan.num_wanted, plan.num_done, len(plan.calls), input_tokens, output_tokens,
-        chat_writers.prices(params).cost_usd(input_tokens, output_tokens), seconds, "guessed",
-    )  # fmt: skip
+    return generation.guess(plan, writer, params, _TOKENS_PER_QUESTION, _SECONDS_PER_CALL[params.generator])
 
 
 def start(project_id: str, params: SqlWritingParams) -> str:
@@ -98,11 +81,9 @@ def latest_job(project_id: str) -> jobs.JobView | None:
     return generation.latest_job(project_id, JOB)
 
 
-def counts(project_id: str) -> SqlCounts:
-    """What the writing came to so far in this project."""
-    with database.reading() as connection:
-        asked = generations.counts(connection, project_id, SqlQuestion.__name__)
-    return SqlCounts(asked[GenerationState.WRITTEN], asked[GenerationState.UNUSABLE], asked[GenerationState.FAILED])
+def outcome(project_id: str) -> Outcome:
+    """What the writing came to so far in this project; unusable are those whose query did not run or gave nothing."""
+    return generation.outcome(project_id, SqlQuestion.__name__)
 
 
 def _with_prompt(project_id: str, params: SqlWritingParams) -> SqlWritingParams:

@@ -1,15 +1,16 @@
 """Chats: OpenAI's JSONL (also as `OpenAIFineTuningHandler` wrote it), ShareGPT, Alpaca, and the records themselves."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from finetune_core.corpus.interchange.fields import group_of, id_of, list_of, split_of, text_of
+from finetune_core.corpus.interchange.fields import group_of, id_of, list_of, number_of, split_of, text_of
 from finetune_core.corpus.interchange.messages import read_messages, read_tools
 from finetune_core.corpus.interchange.row_formats import Brought, RowFormat, Rows
 from finetune_core.errors import DatasetError
 from finetune_core.records import Chat, Message, Tool
 
+MAX_TOKENS = 1_000_000_000
 _ROLES = {
     "human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant", "bing": "assistant", "bard": "assistant",
     "assistant": "assistant", "model": "assistant", "system": "system", "tool": "tool", "observation": "tool",
@@ -112,8 +113,17 @@ def made(row: Mapping[str, Any], messages: list[Message], tools: list[Tool], whe
     return Chat(
         id_of(row, messages, tools), tuple(messages[:-1]), messages[-1], group_of(row, asked), tuple(tools),
         tuple(str(one) for one in list_of(row, "contexts", where)), text_of(row, ("reference",), where),
-        text_of(row, ("model",), where),
+        text_of(row, ("model",), where), seconds=number_of(row, ("seconds",), where) or 0.0,
+        input_tokens=_tokens(row, ("input_tokens", "prompt_tokens"), where),
+        output_tokens=_tokens(row, ("output_tokens", "completion_tokens"), where),
     )  # fmt: skip
+
+
+def _tokens(row: Mapping[str, Any], names: Sequence[str], where: str) -> int:
+    """What the answer took, as a record says it, or as the service told a recorder; 0 where unknown."""
+    usage = row.get("usage")
+    told = {**(usage if isinstance(usage, Mapping) else {}), **row}
+    return int(min(number_of(told, names, where) or 0, MAX_TOKENS))
 
 
 def _chat(row: Mapping[str, Any], messages: Any, where: str) -> Brought:

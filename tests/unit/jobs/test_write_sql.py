@@ -91,7 +91,7 @@ def test_only_queries_that_run_and_give_something_are_kept(shop: Path, vendor: V
     prompt = vendor.requests[0].body["messages"][0]["content"]
     assert '[1, "Ada", "Paris"]' in prompt
     assert "order (id, customer_id, total, placed)" in prompt  # the table that points to it
-    counts = sql_generation.counts(project_id)
+    counts = sql_generation.outcome(project_id)
     assert (counts.num_written, counts.num_unusable, counts.num_failed) == (2, 3, 0)
 
 
