@@ -24,6 +24,9 @@ def provider_card(view: providers.ProviderView, *, key: str) -> None:
                 st.badge(t("key missing"), color="red", icon=":material/key_off:")
         st.text(f"{one.model}\n{one.base_url}")
         st.caption(_price_text(one.prices))
+        if training := one.prices.training_usd_per_million:
+            each = ", ".join(f"{plain(model)} \\${price:g}" for model, price in training.items())
+            st.caption(t("For a million training tokens: {each}, looked up on {day}.", each=each, day=one.prices.on))
         if view.env_line:
             st.caption(t("Add this line to the file .env; it is read again by each job:"))
             st.code(view.env_line, language=None)

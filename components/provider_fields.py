@@ -53,6 +53,12 @@ def _prices(prices: providers.Prices, kind: str, key: str) -> None:
             t("Dollars for a million output tokens"), 0.0, None, prices.output_usd_per_million,
             key=f"{key}_output_usd",
         )  # fmt: skip
+    if kind == "openai":
+        st.text_area(
+            t("Dollars for a million training tokens, a model a line"), providers.training_prices_text(prices),
+            key=f"{key}_training_usd", placeholder=t("gpt-4.1-mini-2025-04-14 5.00"), height=90,
+            help=t("Only for a service that tunes models: what training each one costs there. The name is the service's own."),
+        )  # fmt: skip
     st.text_input(
         t("Prices looked up on"), prices.on, key=f"{key}_prices_on", placeholder=t("today"),
         help=t("Prices change; this date is shown wherever a cost is."),
@@ -72,7 +78,9 @@ def _save(provider_id: str, key: str) -> None:
     )
     with kept_errors(key):
         values = {name: entered[widget] for name, widget in (keys | prices).items()}
+        training = f"{key}_training_usd"
+        values["training_usd_per_million"] = providers.training_prices(entered.get(training, ""))
         providers.save(**values, kind=kind, provider_id=provider_id)
         if not provider_id:  # the form is for the next one now
-            for widget in (keys | prices).values():
+            for widget in (*(keys | prices).values(), training):
                 entered.pop(widget, None)

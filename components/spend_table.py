@@ -29,5 +29,8 @@ def spend_table(*, key: str) -> None:
     with st.container(key=key):
         st.table(rows, border="horizontal")
     st.caption(
-        t("Counted by Ayar from the providers' own token counts and the prices entered here; the bill is theirs.")
+        t(
+            "Counted by Ayar from the providers' own token counts and the prices entered here; the bill is theirs. Tokens "
+            "that a model was trained on count as tokens in."
+        )
     )

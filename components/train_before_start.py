@@ -55,13 +55,17 @@ def _rows(estimate: Estimate) -> dict[str, str]:
 
 def _charged(charge: Charge) -> str:
     """What the service is asked for and takes for it, at most."""
-    said = [tn("up to {num} request", "up to {num} requests", charge.num_requests)]
+    said = [tn("up to {num} request", "up to {num} requests", charge.num_requests)] if charge.num_requests else []
+    if charge.num_training_tokens:
+        said.append(t("about {num} training tokens in all epochs", num=f"{charge.num_training_tokens:,}"))
     if charge.num_tokens:
         said.append(t("about {num} tokens", num=f"{charge.num_tokens:,}"))
     if charge.num_searches:
         said.append(tn("up to {num} paid search", "up to {num} paid searches", charge.num_searches))
-    known = charge.cost_usd is not None
-    said.append(t("up to \\${cost}", cost=f"{charge.cost_usd:,.4f}") if known else t("no price given"))
+    if charge.cost_usd is None:
+        return ", ".join([*said, t("no price given")])
+    about = t("about \\${cost}") if charge.num_training_tokens else t("up to \\${cost}")
+    said.append(about.format(cost=f"{charge.cost_usd:,.4f}"))
     return ", ".join(said)
 
 

@@ -11,7 +11,7 @@ _TITLES = {"cohere": "Cohere", "openai": "OpenAI"}
 
 
 def train_service(field: FieldInfo, value: str, *, kind: str, key: str) -> str:
-    """The chosen provider's name, "" while there is none of the kind ("cohere", "openai"); says what is missing."""
+    """The chosen provider's name, "" while there is none of the kind ("cohere", "openai"); says what is missing or ends."""
     known = {view.provider.name: view for view in providers.listing() if view.provider.kind == kind}
     if not known:
         st.info(
@@ -33,4 +33,6 @@ def train_service(field: FieldInfo, value: str, *, kind: str, key: str) -> str:
     if known[chosen].env_line:
         st.warning(t("Its key is missing. Add this line to the file .env, then go on; no restart is needed:"))
         st.code(known[chosen].env_line, language=None)
+    if ending := providers.ending(known[chosen].provider):
+        st.warning(plain(t(ending)), icon=":material/event_busy:")
     return chosen

@@ -12,6 +12,7 @@ from components.train_base_model import train_base_model
 from components.train_chat_base import train_chat_base
 from components.train_negatives import train_negatives
 from components.train_service import train_service
+from components.train_shutdown import train_shutdown
 from finetune_core.recipes import Recipe
 from finetune_core.workspace import runs
 from finetune_core.workspace.datasets import DatasetView
@@ -39,7 +40,16 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
     def service(field: FieldInfo, value: Any, widget_key: str) -> str:
         if is_from_embedder:
             return train_service(field, value, kind="cohere", key=widget_key)
-        return train_service(field, value, kind="openai", key=widget_key) if is_at_service else ""
+        if not is_at_service:
+            return ""
+        chosen = train_service(field, value, kind="openai", key=widget_key)
+        train_shutdown(chosen, st.session_state.get(f"{form}.base_model.at_service", ""), key=f"{widget_key}.end")
+        if chosen:
+            st.button(
+                t("Tune on this machine instead"), icon=":material/swap_horiz:", key=f"{widget_key}.instead",
+                on_click=_tune_here, args=(form,), type="tertiary",
+            )  # fmt: skip
+        return chosen
 
     config = config_form(
         recipe.config,
@@ -54,3 +64,7 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
     if caution := getattr(config, "caution", ""):
         st.warning(plain(t(caution)), icon=":material/warning:")
     return config
+
+
+def _tune_here(form: str) -> None:
+    st.session_state[f"{form}.tuner"] = "local"

@@ -31,6 +31,9 @@ class Prices(Protocol):
     def searches_cost_usd(self, num_searches: float) -> float | None:
         """In US dollars, or None where the price is unknown."""
 
+    def training_cost_usd(self, model: str, num_tokens: int) -> float | None:
+        """In US dollars, for tokens trained on; None where the price for that model is unknown."""
+
 
 class Service(Protocol):
     """A model service that a person named on the Settings page; `key_variable` names the variable that holds its key."""
@@ -76,6 +79,9 @@ class Run(Resources, Protocol):
     @property
     def seed(self) -> int:
         """Seeds everything random."""
+
+    def spend_training(self, service: str, model: str, num_tokens: int) -> None:
+        """Put on record, at once, that a model service charged for training a model on that many tokens."""
 
     def log(self, step: int, **metrics: float) -> None:
         """Keep one value per name at `step` (>= 0) for the live charts; also a `checkpoint()`."""
@@ -127,7 +133,7 @@ class Outline:
 class Charge:
     """What a model service will charge for, at most: `num_searches` are questions ranked against up to 100 passages each.
 
-    `cost_usd` is None where no price was entered.
+    `num_training_tokens` are those it trains on, each epoch counted. `cost_usd` is None where no price was entered.
     """
 
     service: str
@@ -135,6 +141,7 @@ class Charge:
     num_tokens: int = 0
     num_searches: int = 0
     cost_usd: float | None = None
+    num_training_tokens: int = 0
 
 
 @dataclass(frozen=True)

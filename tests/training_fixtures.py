@@ -43,6 +43,7 @@ class RecordedRun:
         self.services: dict[str, Any] = {}
         self.num_searches: Counter[str] = Counter()
         self.num_tokens: Counter[str] = Counter()
+        self.trained: list[tuple[str, str, int]] = []
 
     def model_folder(self, model_id: str) -> Path:
         return self.folders[model_id]
@@ -53,6 +54,9 @@ class RecordedRun:
     def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         self.num_searches[service] += num_searches
         self.num_tokens[service] += input_tokens + output_tokens
+
+    def spend_training(self, service: str, model: str, num_tokens: int) -> None:
+        self.trained.append((service, model, num_tokens))
 
     def log(self, step: int, **metrics: float) -> None:
         for name, value in metrics.items():

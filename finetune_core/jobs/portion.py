@@ -25,6 +25,10 @@ class Portion:
         """As the other run."""
         self._run.spend(service, num_searches, input_tokens=input_tokens, output_tokens=output_tokens)
 
+    def spend_training(self, service: str, model: str, num_tokens: int) -> None:
+        """As the other run."""
+        self._run.spend_training(service, model, num_tokens)
+
     def log(self, step: int, **metrics: float) -> None:
         """As the other run."""
         self._run.log(step, **metrics)

@@ -63,6 +63,14 @@ class JobRun:
         with database.writing() as connection:
             generations.add_spend(connection, self.project_id, self.job_id, service, paid)
 
+    def spend_training(self, service: str, model: str, num_tokens: int) -> None:
+        """Add what a service trained a model on, at the price that was entered for it, to what this job has cost."""
+        paid = Spend(
+            input_tokens=num_tokens, cost_usd=self.service(service).prices.training_cost_usd(model, num_tokens)
+        )
+        with database.writing() as connection:
+            generations.add_spend(connection, self.project_id, self.job_id, service, paid)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One write transaction that begins by checking the attempt. Raises LeaseLost if another one owns the job."""

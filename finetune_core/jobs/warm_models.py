@@ -71,6 +71,10 @@ class AnsweringRun:
         with database.writing() as connection:
             generations.add_spend(connection, self.project_id, None, service, paid)
 
+    def spend_training(self, service: str, model: str, num_tokens: int) -> None:
+        """Never: an answer trains nothing."""
+        raise AssertionError(service)
+
     def log(self, step: int, **metrics: float) -> None:
         """Answers have no curves: only a checkpoint."""
         self.checkpoint()

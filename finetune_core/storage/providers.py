@@ -66,6 +66,7 @@ def save(
         "input_usd_per_million": prices.input_usd_per_million,
         "output_usd_per_million": prices.output_usd_per_million,
         "usd_per_thousand_searches": prices.usd_per_thousand_searches,
+        "training_usd_per_million": dict(prices.training_usd_per_million),
         "prices_on": prices.on,
     }
     if provider_id:
@@ -82,5 +83,11 @@ def remove(connection: Connection, provider_id: str) -> None:
 
 
 def _provider(row: Row[tuple[object, ...]]) -> Provider:
-    prices = Prices(row.input_usd_per_million, row.output_usd_per_million, row.prices_on, row.usd_per_thousand_searches)
+    prices = Prices(
+        row.input_usd_per_million,
+        row.output_usd_per_million,
+        row.prices_on,
+        row.usd_per_thousand_searches,
+        row.training_usd_per_million,
+    )
     return Provider(row.id, row.name, ServiceKind(row.kind), row.base_url, row.model, row.key_variable, prices)

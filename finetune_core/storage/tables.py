@@ -313,6 +313,7 @@ provider = Table(
     Column("input_usd_per_million", Float),
     Column("output_usd_per_million", Float),
     Column("usd_per_thousand_searches", Float),
+    Column("training_usd_per_million", JSON, nullable=False, default=dict),  # model to price
     Column("prices_on", String(10), nullable=False, default=""),  # the day the person looked the prices up, ISO 8601
     Column("created_at", Float, nullable=False),
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from finetune_core.errors import ProviderError
+from finetune_core.providers import service_tokens
 from finetune_core.providers.bundled import BUNDLED_CHAT
 from finetune_core.providers.chat_model import bundled_chat_folder
 from finetune_core.providers.embedder import resolve
@@ -21,6 +22,7 @@ from finetune_core.training.chat_learner import part_tokens
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.cost import ModelSize
 from finetune_core.training.estimates import CHARACTERS_PER_TOKEN, VALIDATION
+from finetune_core.training.openai_files import MIN_EXAMPLES
 
 BUNDLED_SIZE = ModelSize(
     num_weights=134_515_008, num_active=106_203_456, num_layers=30, width=576, num_heads=9, vocabulary=49_152
@@ -47,9 +49,11 @@ def chat_estimate(
 ) -> Estimate:
     """Time, memory and disk of a run on `num_train` conversations like those of `sample`.
 
-    For the tuner `openai` the tokens and, where a price was entered, what they cost; for `modal` nothing but the steps is
-    known. Raises ProviderError if the base model is not there, or there is no such service.
+    For the tuner `openai` the tokens of all epochs and, where a price for training the model was entered, what they cost; for
+    `modal` nothing but the steps is known. Raises ProviderError if the base model is not there, or there is no such service.
     """
+    if config.tuner is Tuner.OPENAI:
+        return _at_service(sample, num_train, config, machine)
     tokens_N = _tokens(sample, config)
     fitting_N = tokens_N[tokens_N <= config.max_tokens]
     mean = float(fitting_N.mean()) if len(fitting_N) else 0.0
@@ -57,10 +61,6 @@ def chat_estimate(
     num_tokens = round(config.epochs * num_fitting * mean)
     num_steps = config.epochs * -(-num_fitting // config.batch_size)
     warnings = _warnings(tokens_N, config)
-    if config.tuner is Tuner.OPENAI:
-        service = machine.service(config.service)
-        charge = Charge(service.name, 1, num_tokens, cost_usd=service.prices.cost_usd(num_tokens, 0))
-        return Estimate(num_steps=num_steps, charges=(charge,), warnings=warnings)
     if config.tuner is Tuner.MODAL:
         basis = f"a GPU ({config.gpu}) at Modal, where nothing was timed"
         return Estimate(num_steps=num_steps, basis=basis, warnings=warnings)
@@ -83,11 +83,38 @@ def chat_estimate(
     )
 
 
+def _at_service(sample: Sequence[Conversation], num_train: int, config: ChatTuningConfig, machine: Machine) -> Estimate:
+    """What a service will train on, every example in every epoch, and take for it."""
+    service = machine.service(config.service)
+    tokens_N = _tokens(sample, config)
+    num_tokens = round(config.epochs * num_train * float(tokens_N.mean())) if len(tokens_N) else 0
+    cost_usd = service.prices.training_cost_usd(config.base_model, num_tokens)
+    warnings = []
+    if num_train < MIN_EXAMPLES:
+        warnings.append(f"The service takes at least {MIN_EXAMPLES} training examples; this dataset has {num_train}.")
+    if cost_usd is None:
+        warnings.append(
+            f"No price was entered for training {config.base_model} at {service.name}, so nobody knows what this will cost: "
+            "look it up, and add it on the Settings page."
+        )
+    return Estimate(
+        num_steps=config.epochs * -(-num_train // config.batch_size),
+        charges=(Charge(service.name, 0, num_training_tokens=num_tokens, cost_usd=cost_usd),),
+        warnings=tuple(warnings),
+    )
+
+
 def _tokens(sample: Sequence[Conversation], config: ChatTuningConfig) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """Tokens of each conversation (N,): counted with the model's own tokenizer where it is at hand, else guessed."""
+    """Tokens of each conversation (N,): counted with the model's own tokenizer where it is at hand, else guessed.
+
+    A service's are counted by OpenAI's vocabulary.
+    """
     texts = [_text(one) for one in sample]
-    counter = _counter(config)
-    counts = counter.count_many(texts) if counter else [-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts]
+    if config.tuner is Tuner.OPENAI:
+        counts = service_tokens.count_many(texts)
+    else:
+        counter = _counter(config)
+        counts = counter.count_many(texts) if counter else [-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts]
     turns = [TURN_TOKENS * (len(one.messages) + 1) for one in sample]
     return np.array(counts, dtype=np.int64).reshape(-1) + np.array(turns, dtype=np.int64).reshape(-1)
 
@@ -101,7 +128,7 @@ def _text(one: Conversation) -> str:
 
 def _counter(config: ChatTuningConfig) -> TokenCounter | None:
     folder = str(bundled_chat_folder()) if config.base_model == BUNDLED_CHAT else config.base_model
-    if config.tuner is Tuner.OPENAI or (config.base_model == BUNDLED_CHAT and not Path(folder).is_dir()):
+    if config.base_model == BUNDLED_CHAT and not Path(folder).is_dir():
         return None
     try:
         return TokenCounter.for_model(folder)

@@ -120,6 +120,9 @@ class ContainerRun:
     def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
         """Nothing: no service is reached from here."""
 
+    def spend_training(self, service: str, model: str, num_tokens: int) -> None:
+        """Nothing: no service is reached from here."""
+
     def log(self, step: int, **metrics: float) -> None:
         """As `Run.log`."""
         self._pending.append(["log", step, metrics])

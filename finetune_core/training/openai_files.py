@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finetune_core.errors import DatasetError
-from finetune_core.providers.chat import Message, estimated_tokens
+from finetune_core.providers.chat import Message
 from finetune_core.training.conversations import Conversation
 
 MIN_EXAMPLES = 10
@@ -34,45 +34,40 @@ def preference_line(conversation: Conversation) -> dict[str, Any]:
     }
 
 
-def training_file(conversations: Sequence[Conversation], *, is_preference: bool) -> bytes:
-    """The file of all conversations as JSON lines in UTF-8.
+def training_file(conversations: Sequence[Conversation], part: str, *, is_preference: bool) -> bytes:
+    """The file of all conversations of a part ("training", "validation") as JSON lines in UTF-8.
 
-    Raises DatasetError that names the first example the service would refuse, and why.
+    Raises DatasetError that names the first line the service would refuse, its example, and why.
     """
     if len(conversations) < MIN_EXAMPLES:
         raise DatasetError(
-            f"The service takes at least {MIN_EXAMPLES} training examples; this dataset has {len(conversations)}.",
+            f"The service takes at least {MIN_EXAMPLES} {part} examples; this dataset has {len(conversations)}.",
             hint="Add examples and freeze a new version, or tune on this machine.",
         )
     line = preference_line if is_preference else supervised_line
-    for conversation in conversations:
-        check(conversation, is_preference=is_preference)
+    for number, conversation in enumerate(conversations, start=1):
+        check(conversation, f"Line {number:,} of the {part} file", is_preference=is_preference)
     lines = [json.dumps(line(conversation), ensure_ascii=False) for conversation in conversations]
     data = "".join(f"{each}\n" for each in lines).encode("utf-8", "replace")
     if len(data) > MAX_FILE_BYTES:
         raise DatasetError(
-            f"The training file has {len(data):,} bytes; the service takes {MAX_FILE_BYTES:,}.",
+            f"The {part} file has {len(data):,} bytes; the service takes {MAX_FILE_BYTES:,}.",
             hint="Freeze a smaller version.",
         )
     return data
 
 
-def check(conversation: Conversation, *, is_preference: bool) -> None:
-    """Raise DatasetError if the service would refuse this conversation."""
+def check(conversation: Conversation, where: str, *, is_preference: bool) -> None:
+    """Raise DatasetError if the service would refuse this conversation, which stands `where`."""
     answers = [conversation.response, *([conversation.rejected or {}] if is_preference else [])]
     problem = _problem(conversation.messages, answers)
     if is_preference and not problem and conversation.rejected == conversation.response:
         problem = "its better and its worse answer are the same"
     if problem:
         raise DatasetError(
-            f"Example {conversation.id!r} cannot be learned from: {problem}.",
+            f"{where}, example {conversation.id!r}, cannot be learned from: {problem}. Nothing was sent.",
             hint="Correct or reject it on the Review page, then freeze a new version.",
         )
-
-
-def num_tokens(conversations: Sequence[Conversation]) -> int:
-    """About how many tokens one pass over the conversations has, by the length of their texts."""
-    return sum(estimated_tokens(json.dumps(supervised_line(each), ensure_ascii=False)) for each in conversations)
 
 
 def _problem(messages: Sequence[Message], answers: Sequence[Message]) -> str:

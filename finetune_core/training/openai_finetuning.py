@@ -17,6 +17,7 @@ from finetune_core.recipe import Run
 from finetune_core.training.chat_config import ChatTuningConfig, TuningMethod
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.created_once import created_once, finished, unique_name
+from finetune_core.training.openai_ending import shutdown_date
 from finetune_core.training.openai_files import MIN_EXAMPLES, training_file
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ def finetune(
     cancels it.
     """
     _refuse_ended(client, config.base_model, run)
+    parts = {"training": train} | ({"validation": validation} if len(validation) >= MIN_EXAMPLES else {})
     is_preference = config.method is TuningMethod.DPO
-    files = {"training_file": _uploaded(client, run, "training", train, config, is_preference)}
-    if len(validation) >= MIN_EXAMPLES:
-        files["validation_file"] = _uploaded(client, run, "validation", validation, config, is_preference)
+    contents = {part: training_file(each, part, is_preference=is_preference) for part, each in parts.items()}
     try:
+        files = {f"{part}_file": _uploaded(client, run, part, contents[part], config.poll_s) for part in parts}
         job_id = created_once(
             run,
             "vendor_job_id",
@@ -64,27 +65,17 @@ def finetune(
             config.poll_s,
         )
         _resume(client, job_id, run)
-        job = finished(run, lambda: _look(client, job_id, run), config.poll_s)
+        job = finished(run, lambda: _look(client, job_id, config, run), config.poll_s)
     except StopRequested:
-        return _stopped(client, run)
+        return _stopped(client, config, run)
     except JobCancelled:
-        _cancel(client, run)
+        _cancel(client, config, run)
         raise
     return Finetuned(str(job.fine_tuned_model), _facts(job, run, is_stopped=False))
 
 
-def shutdown_date(client: OpenAIClient, model: str, run: Run | None = None) -> datetime.date | None:
-    """The day on which the service will stop serving a model, as its models API says; None where it does not say."""
-    checkpoint = run.checkpoint if run else None
-    try:
-        found = client.ask(lambda api: api.models.retrieve(model), checkpoint)
-        return datetime.date.fromisoformat(str(found.shutdown_date)[:10]) if found.shutdown_date else None
-    except (ProviderError, ValueError, AttributeError):
-        return None  # many compatible services list no models, or say nothing of their end
-
-
 def _refuse_ended(client: OpenAIClient, model: str, run: Run) -> None:
-    ends = shutdown_date(client, model, run)
+    ends = shutdown_date(client, model, run.checkpoint)
     if ends is None:
         return
     if ends <= datetime.datetime.now(datetime.UTC).date():
@@ -95,16 +86,8 @@ def _refuse_ended(client: OpenAIClient, model: str, run: Run) -> None:
     run.remember(shutdown_date=ends.isoformat())
 
 
-def _uploaded(
-    client: OpenAIClient,
-    run: Run,
-    part: str,
-    conversations: Sequence[Conversation],
-    config: ChatTuningConfig,
-    is_preference: bool,
-) -> str:
+def _uploaded(client: OpenAIClient, run: Run, part: str, data: bytes, poll_s: float) -> str:
     """The id of the file that holds one part."""
-    data = training_file(conversations, is_preference=is_preference)
     name = f"{unique_name(run)}-{part}.jsonl"
 
     def find() -> str | None:
@@ -112,10 +95,10 @@ def _uploaded(
         return next((file.id for file in listed if file.filename == name), None)
 
     def create() -> str:
-        run.progress(0.05, f"Uploading {len(conversations):,} {part} examples")
+        run.progress(0.05, f"Uploading the {part} file of {len(data):,} bytes")
         return client.ask_once(lambda api: api.files.create(file=(name, data), purpose="fine-tune")).id
 
-    return created_once(run, f"vendor_{part}_file_id", find, create, config.poll_s)
+    return created_once(run, f"vendor_{part}_file_id", find, create, poll_s)
 
 
 def _create_job(client: OpenAIClient, name: str, files: dict[str, str], config: ChatTuningConfig) -> str:
@@ -152,10 +135,11 @@ def _resume(client: OpenAIClient, job_id: str, run: Run) -> None:
         run.remember(is_paused=False)
 
 
-def _look(client: OpenAIClient, job_id: str, run: Run) -> "FineTuningJob | None":
+def _look(client: OpenAIClient, job_id: str, config: ChatTuningConfig, run: Run) -> "FineTuningJob | None":
     """The job once its model is there. What is new on its curves is logged first."""
     job = client.ask(lambda api: api.fine_tuning.jobs.retrieve(job_id), run.checkpoint)
     _log_events(client, job_id, run)
+    _book(job, config, run)
     if job.status in FAILED:
         words = job.error.message if job.error and job.error.message else "the service gives no reason"
         raise TrainingError(
@@ -167,6 +151,14 @@ def _look(client: OpenAIClient, job_id: str, run: Run) -> "FineTuningJob | None"
     share = 0.9 if job.status == "succeeded" else 0.15  # nobody says how far a job is
     run.progress(share, f"The service says: {job.status}")  # a status that is not known counts as not finished
     return None
+
+
+def _book(job: "FineTuningJob", config: ChatTuningConfig, run: Run) -> None:
+    """Put on record what the service says it trained on, and so charges for; what is on record already is not added again."""
+    booked = int(run.recall("trained_tokens") or 0)
+    if (trained := int(job.trained_tokens or 0)) > booked:
+        run.spend_training(config.service, config.base_model, trained - booked)
+        run.remember(trained_tokens=trained)
 
 
 def _log_events(client: OpenAIClient, job_id: str, run: Run) -> None:
@@ -192,7 +184,7 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {CURVES.get(name, name): float(v) for name, v in numbers.items() if isinstance(v, int | float)}
 
 
-def _stopped(client: OpenAIClient, run: Run) -> Finetuned:
+def _stopped(client: OpenAIClient, config: ChatTuningConfig, run: Run) -> Finetuned:
     """Pause the job and take its newest checkpoint. Raises StopRequested again where there is none to take."""
     job_id = run.recall("vendor_job_id")
     if not job_id:
@@ -205,15 +197,16 @@ def _stopped(client: OpenAIClient, run: Run) -> Finetuned:
         raise StopRequested
     newest = max(found, key=lambda checkpoint: checkpoint.step_number)
     job = client.ask(lambda api: api.fine_tuning.jobs.retrieve(job_id))
+    _book(job, config, run)
     facts = _facts(job, run, is_stopped=True) | {"best_step": newest.step_number}
     return Finetuned(newest.fine_tuned_model_checkpoint, facts)
 
 
-def _cancel(client: OpenAIClient, run: Run) -> None:
+def _cancel(client: OpenAIClient, config: ChatTuningConfig, run: Run) -> None:
     """Cancel what this run created at the service, as far as the service lets it, and delete its files."""
     if job_id := run.recall("vendor_job_id"):
         with suppress(ProviderError):
-            client.ask_once(lambda api: api.fine_tuning.jobs.cancel(job_id))
+            _book(client.ask_once(lambda api: api.fine_tuning.jobs.cancel(job_id)), config, run)
     for part in ("training", "validation"):
         if file_id := run.recall(f"vendor_{part}_file_id"):
             with suppress(ProviderError):

@@ -4,26 +4,31 @@ import datetime
 import re
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from finetune_core import settings
 from finetune_core.errors import ProviderError
+from finetune_core.providers import openai_calls
 from finetune_core.providers.cohere_client import open_cohere
 from finetune_core.providers.cohere_embedder import CohereEmbedder
 from finetune_core.providers.cohere_reranker import CohereReranker
 from finetune_core.providers.openai_chat import open_chat
+from finetune_core.providers.openai_client import OpenAIClient
 from finetune_core.providers.prices import Prices
 from finetune_core.records import ServiceKind
 from finetune_core.storage import database, generations
 from finetune_core.storage import providers as rows
 from finetune_core.storage.generations import ProviderSpend, Spend
 from finetune_core.storage.providers import Provider
+from finetune_core.training import openai_ending
 
 __all__ = ["Prices", "Provider", "ProviderSpend", "ServiceKind"]
 
 TEST_TIMEOUT_S = 20.0
+LOOK_TIMEOUT_S = 5.0
 MAX_NAME = 120
 PROBE_QUESTION = "What is the capital of France?"
 PROBE_PASSAGES = ("Paris is the capital of France.", "Bread is baked from flour and water.")
@@ -78,20 +83,22 @@ def save(
     input_usd_per_million: float | None = None,
     output_usd_per_million: float | None = None,
     usd_per_thousand_searches: float | None = None,
+    training_usd_per_million: Mapping[str, float] | None = None,
     prices_on: str = "",
     provider_id: str = "",
 ) -> Provider:
     """Add a provider, or change the one of `provider_id`. `kind` is "openai" or "cohere": the interface it speaks.
 
-    `prices_on` is the ISO day the prices were looked up, today if "" and a price is given. Raises ProviderError that
-    names the field that cannot be right.
+    `training_usd_per_million` has the price of training by model. `prices_on` is the ISO day the prices were looked up,
+    today if "" and a price is given. Raises ProviderError that names the field that cannot be right.
     """
     name, base_url, model = " ".join(name.split()), base_url.strip().rstrip("/"), model.strip()
     key_variable = key_variable.strip()
     _check(name, base_url, model, key_variable)
     if kind not in list(ServiceKind):
         raise ProviderError(f"The kind {kind!r} is not known.", hint=f"Choose one of: {', '.join(ServiceKind)}.")
-    prices = _prices(input_usd_per_million, output_usd_per_million, usd_per_thousand_searches, prices_on)
+    training = dict(training_usd_per_million or {})
+    prices = _prices(input_usd_per_million, output_usd_per_million, usd_per_thousand_searches, training, prices_on)
     with database.writing() as connection:
         taken = rows.find(connection, name)
         if taken is not None and taken.id != provider_id:
@@ -177,17 +184,67 @@ def _check(name: str, base_url: str, model: str, key_variable: str) -> None:
         )
 
 
-def _prices(input_usd: float | None, output_usd: float | None, searches_usd: float | None, on: str) -> Prices:
-    for price in (input_usd, output_usd, searches_usd):
+def training_prices(text: str) -> dict[str, float]:
+    """The prices of training by model, from lines such as "gpt-4.1-mini 5.00": dollars for a million tokens.
+
+    Raises ProviderError that names the line that is no model with its price.
+    """
+    found: dict[str, float] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        model, _, price = line.strip().rstrip("$").replace("\t", " ").rpartition(" ")
+        model = model.strip().rstrip(":=").strip()
+        if not line.strip():
+            continue
+        try:
+            if not model or model in found:
+                raise ValueError
+            found[model] = float(price.lstrip("$"))
+        except ValueError as error:
+            reason = f"names {model} again" if model in found else "is no model with its price"
+            raise ProviderError(
+                f"Line {number} of the prices of training, {line.strip()[:80]!r}, {reason}.",
+                hint='Write a model a line and its price in dollars behind it, such as "gpt-4.1-mini 5.00".',
+            ) from error
+    return found
+
+
+def training_prices_text(prices: Prices) -> str:
+    """What `training_prices` reads."""
+    return "\n".join(f"{model} {price:g}" for model, price in prices.training_usd_per_million.items())
+
+
+def ending(provider: Provider) -> str:
+    """What to know before a model is tuned at a provider; "" for nothing."""
+    return openai_ending.ending(provider.base_url)
+
+
+def shutdown_date(name_or_id: str, model: str) -> datetime.date | None:
+    """The day on which the provider will stop serving a model, asked of it now; None where it does not say in a few seconds."""
+    provider = get(name_or_id).provider
+    try:
+        key = openai_calls.key_of(provider.base_url, model, provider.key_variable)
+    except ProviderError:
+        return None
+    client = OpenAIClient(provider.base_url, model, key, timeout_s=LOOK_TIMEOUT_S, max_attempts=1)
+    try:
+        return openai_ending.shutdown_date(client, model)
+    finally:
+        client.close()
+
+
+def _prices(
+    input_usd: float | None, output_usd: float | None, searches_usd: float | None, training: dict[str, float], on: str
+) -> Prices:
+    for price in (input_usd, output_usd, searches_usd, *training.values()):
         if price is not None and not 0 <= price <= 1_000_000:
             raise ProviderError(
                 f"A price of {price} dollars is not possible.",
                 hint="Give dollars for a million tokens, or for a thousand searches.",
             )
-    if input_usd is None and output_usd is None and searches_usd is None:
+    if input_usd is None and output_usd is None and searches_usd is None and not training:
         return Prices()
     try:
         day = datetime.date.fromisoformat(on) if on else datetime.date.today()
     except ValueError as error:
         raise ProviderError(f"{on!r} is not a day.", hint="Write it as 2026-11-22.") from error
-    return Prices(input_usd, output_usd, day.isoformat(), searches_usd)
+    return Prices(input_usd, output_usd, day.isoformat(), searches_usd, training)

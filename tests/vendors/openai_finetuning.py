@@ -26,6 +26,7 @@ class Account:
     error: str = ""
     shutdown_date: str | None = None
     has_checkpoints: bool = True
+    trained_tokens: int | None = None  # what a job says it trained on before it has succeeded
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -73,6 +74,7 @@ class Account:
         if job["id"] in self.paused or job["status"] == "cancelled":
             return job
         self.looks[job["id"]] += 1
+        job["trained_tokens"] = self.trained_tokens
         job["status"] = self.statuses[min(self.looks[job["id"]], len(self.statuses)) - 1]
         if job["status"] == "succeeded":
             job |= {"fine_tuned_model": f"ft:{job['model']}:{job['id']}", "trained_tokens": 1000, "finished_at": 2}

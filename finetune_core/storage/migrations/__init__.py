@@ -6,7 +6,7 @@ from sqlalchemy import Engine, inspect, text
 
 from finetune_core.errors import StorageError
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def upgrade(engine: Engine) -> None:

@@ -30,3 +30,19 @@ def test_each_search_is_on_record_at_the_price_entered() -> None:
         assert generations.spent(connection, job_id=held.job_id).cost_usd == pytest.approx(0.006)
     with pytest.raises(ProviderError):
         run.spend("Gone", 1)
+
+
+def test_training_is_on_record_at_the_price_of_the_model() -> None:
+    project = projects.create("p").id
+    providers.save(name="S", base_url="http://localhost:1", model="m", training_usd_per_million={"gpt-mini": 5.0})
+    with database.writing() as connection:
+        queue.add(connection, project_id=project, kind="train", params={}, heavy=True, title="t")
+        held = queue.claim(connection, "test", heavy_slots=1)
+    assert held is not None
+    run = JobRun(held)
+    Portion(run, 0.0, 0.5).spend_training("S", "gpt-mini", 200_000)
+    (found,) = providers.spent()
+    assert (found.spend.input_tokens, found.spend.cost_usd) == (200_000, pytest.approx(1.0))
+    run.spend_training("S", "another", 100)
+    (found,) = providers.spent()
+    assert (found.spend.input_tokens, found.spend.cost_usd) == (200_100, pytest.approx(1.0))

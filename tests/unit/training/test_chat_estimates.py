@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from finetune_core.providers.prices import Prices
+from finetune_core.recipe import Charge
 from finetune_core.training.chat_config import ChatTuningConfig
 from finetune_core.training.chat_estimates import BUNDLED_SIZE, USED_SHARE, chat_estimate
 from finetune_core.training.conversations import Conversation
@@ -26,8 +28,7 @@ class FakeMachine:
         return 1e11
 
     def service(self, name: str) -> Any:
-        prices = SimpleNamespace(cost_usd=lambda tokens, _out: tokens * 1e-6)
-        return SimpleNamespace(name=name, prices=prices)
+        return SimpleNamespace(name=name, prices=Prices(0.1, 0.2, "2026-11-01", None, {"gpt": 5.0}))
 
     def model_folder(self, model_id: str) -> Path:
         raise AssertionError
@@ -82,9 +83,17 @@ def test_examples_that_are_too_long_count_for_nothing_and_are_said() -> None:
 
 
 def test_a_service_charges_for_tokens_and_modal_was_never_timed() -> None:
-    config = ChatTuningConfig(tuner="openai", service="S", base_model="gpt", epochs=3)
-    (charge,) = chat_estimate("r", [conversation(100)], 10, config, FakeMachine()).charges
-    assert (charge.service, charge.num_tokens, charge.cost_usd) == ("S", 3000, pytest.approx(0.003))
+    config = ChatTuningConfig(tuner="openai", service="S", base_model="gpt", epochs=3, max_tokens=32)
+    told = Conversation("c", ({"role": "user", "content": "hello world"},), {"content": "Merhaba!"})
+    found = chat_estimate("r", [told] * 2, 20, config, FakeMachine())
+    # hello, world; a line's end; M, erh, aba, !; five marks for each of two turns: 17 tokens, whatever the longest example is
+    assert found.charges == (Charge("S", 0, num_training_tokens=3 * 20 * 17, cost_usd=pytest.approx(5e-6 * 1020)),)
+    assert (found.num_steps, found.warnings) == (3 * 2, ())
+    other = config.model_copy(update={"base_model": "gpt-other"})
+    unknown = chat_estimate("r", [told], 9, other, FakeMachine())
+    assert unknown.charges[0].cost_usd is None
+    assert unknown.warnings[0] == "The service takes at least 10 training examples; this dataset has 9."
+    assert unknown.warnings[1].startswith("No price was entered for training gpt-other at S")
     modal = chat_estimate("r", [conversation(100)], 10, ChatTuningConfig(tuner="modal"), FakeMachine())
     assert modal.seconds is None
     assert "A10G" in modal.basis

@@ -45,7 +45,7 @@ def config(**settings: Any) -> ChatTuningConfig:
 
 
 def tuned(vendor: Vendor, run: Any, train: Any = None, **settings: Any) -> Finetuned:
-    client = OpenAIClient(vendor.url, BASE, KEY, max_attempts=3)
+    client = OpenAIClient(vendor.url, BASE, KEY, max_attempts=3, timeout_s=0.5)
     return finetune(train or conversations(), conversations(10), config(**settings), client, run)
 
 
@@ -152,7 +152,13 @@ def test_a_process_killed_between_upload_and_start_creates_no_second_job(
     assert (len(account.files), len(account.jobs)) == (2, 1)
 
 
-@pytest.mark.parametrize("fault", [Fault(429, "{}"), Fault(500, "{}"), Fault(cut=True)], ids=["429", "500", "cut"])
+HANGS = Fault(hang_s=0.6, status=500, body="{}")
+"""Longer than `tuned` waits."""
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(429, "{}"), Fault(500, "{}"), Fault(cut=True), HANGS], ids=["429", "500", "cut", "time-out"]
+)
 def test_failures_that_pass_create_nothing_twice(fault: Fault, served: tuple[Vendor, Account], tmp_path: Path) -> None:
     vendor, account = served
     for position in range(2, 7):  # from the first upload to the first look
@@ -175,6 +181,44 @@ def test_permanent_errors_end_the_run_in_the_vendors_words(served: tuple[Vendor,
     with pytest.raises(ProviderError) as caught:
         finetune(conversations(), [], config(), client, RecordedRun(tmp_path / "c"))
     assert "4711" not in caught.value.message
+
+
+def test_a_key_that_is_taken_away_while_a_job_runs_ends_the_run_and_the_job_is_found_again(
+    served: tuple[Vendor, Account], tmp_path: Path
+) -> None:
+    vendor, account = served
+    run = RecordedRun(tmp_path)
+    refusal = Fault(401, '{"error": {"message": "Incorrect API key provided."}}')
+    vendor.faults.extend([None] * 6 + [refusal])  # the model, two files, the job, a look at it and its events
+    with pytest.raises(ProviderError, match="Incorrect API key provided"):
+        tuned(vendor, run)
+    assert tuned(vendor, run).model_id == f"ft:{BASE}:ftjob-1"
+    assert len(account.jobs) == 1
+
+
+def test_what_was_trained_is_paid_once_however_the_job_ends(served: tuple[Vendor, Account], tmp_path: Path) -> None:
+    vendor, account = served
+    run = RecordedRun(tmp_path / "done")
+    tuned(vendor, run)
+    tuned(vendor, run)  # a process that died before it had told anyone starts again
+    assert run.trained == [("loopback", BASE, 1000)]
+    account.trained_tokens = 300
+    stopped = RecordedRun(tmp_path / "stopped")
+    stopped.stop_at = 2
+    tuned(vendor, stopped)
+    assert stopped.trained == [("loopback", BASE, 300)]
+    tuned(vendor, stopped)
+    assert stopped.trained[1:] == [("loopback", BASE, 700)], "the rest, once the job has gone on"
+    failed = RecordedRun(tmp_path / "failed")
+    account.statuses[:], account.error = ["running", "failed"], "Out of memory."
+    with pytest.raises(TrainingError):
+        tuned(vendor, failed)
+    assert failed.trained == [("loopback", BASE, 300)]
+    cancelled = RecordedRun(tmp_path / "cancelled")
+    cancelled.cancel_at = 2
+    with pytest.raises(JobCancelled):
+        tuned(vendor, cancelled)
+    assert cancelled.trained == [("loopback", BASE, 300)]
 
 
 def test_a_status_that_is_not_known_counts_as_not_finished(served: tuple[Vendor, Account], tmp_path: Path) -> None:
@@ -249,9 +293,12 @@ def test_what_the_service_would_refuse_is_never_sent(
     vendor, _ = served
     train = conversations()
     train[3] = dataclasses.replace(train[3], **change)
-    with pytest.raises(DatasetError, match="'c3'") as caught:
+    with pytest.raises(DatasetError, match="Line 4 of the training file, example 'c3'") as caught:
         tuned(vendor, RecordedRun(tmp_path), train)
     assert words in caught.value.message
+    client = OpenAIClient(vendor.url, BASE, KEY)
+    with pytest.raises(DatasetError, match="Line 4 of the validation file"):
+        finetune(conversations(), train, config(), client, RecordedRun(tmp_path))
     assert not created(vendor)
     with pytest.raises(DatasetError, match="at least 10"):
         tuned(vendor, RecordedRun(tmp_path / "few"), conversations(9))

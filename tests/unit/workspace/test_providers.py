@@ -1,5 +1,6 @@
 """Providers: what is kept, what is refused, and that a key never is."""
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from finetune_core.storage import database
 from finetune_core.workspace import providers
 from tests.vendors.cohere import STOCK, serving_cohere
 from tests.vendors.openai_chat import serving_chat
+from tests.vendors.openai_finetuning import BASE, Account, serving_finetuning
 from tests.vendors.server import KEY, Vendor
 
 GOOD = {"name": "Mine", "base_url": "http://localhost:1234/v1/", "model": "m", "key_variable": "MINE_API_KEY"}
@@ -48,6 +50,38 @@ def test_prices_carry_their_day() -> None:
         providers.save(**GOOD | {"name": "b"}, input_usd_per_million=1, prices_on="yesterday")
     with pytest.raises(ProviderError, match="-1 dollars"):
         providers.save(**GOOD | {"name": "b"}, input_usd_per_million=-1)
+
+
+def test_prices_of_training_are_a_model_a_line() -> None:
+    text = "gpt-4.1-mini-2025-04-14 5.00\n\n meta/llama 3: $0.4\n"
+    prices = providers.training_prices(text)
+    assert prices == {"gpt-4.1-mini-2025-04-14": 5.0, "meta/llama 3": 0.4}
+    saved = providers.save(**GOOD, training_usd_per_million=prices)
+    assert len(saved.prices.on) == 10
+    kept = providers.get("Mine").provider.prices
+    assert kept.training_usd_per_million == prices
+    assert providers.training_prices(providers.training_prices_text(kept)) == prices
+    for wrong, says in (("a 1\nb", "Line 2 .*'b'.*no model with its price"), ("a 1\na 2", "names a again")):
+        with pytest.raises(ProviderError, match=says):
+            providers.training_prices(wrong)
+    with pytest.raises(ProviderError, match="-1"):
+        providers.save(**GOOD, training_usd_per_million={"a": -1.0}, provider_id=saved.id)
+
+
+def test_the_end_of_a_model_is_asked_of_the_service_and_only_the_vendors_own_is_known_to_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = Account(shutdown_date="2027-01-14")
+    monkeypatch.setenv("MINE_API_KEY", KEY)
+    with serving_finetuning(account) as (vendor, _):
+        saved = providers.save(**GOOD | {"base_url": vendor.url})
+        assert providers.shutdown_date("Mine", BASE) == datetime.date(2027, 1, 14)
+        assert providers.shutdown_date("Mine", "another") is None
+        assert providers.ending(saved) == ""
+    assert providers.shutdown_date("Mine", BASE) is None, "the service is gone"
+    assert "6 January 2027" in providers.ending(
+        providers.save(**GOOD | {"base_url": "https://API.openai.com/v1", "name": "o"})
+    )
 
 
 @pytest.mark.parametrize(
