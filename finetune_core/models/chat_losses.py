@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
+from finetune_core.models.shared_prompts import can_read_once, read_once, shared_tokens
+
 
 class AnswerRow(NamedTuple):
     """A prompt and its answer as tokens; `rejected` is a worse answer, () where none is known."""
@@ -24,12 +26,14 @@ class AnswerRow(NamedTuple):
 class Batch(NamedTuple):
     """Sequences (B, T) padded on the left, so that all answers end together in the last `num_answered` columns.
 
-    `answered` (B, A) tells which of those last columns are tokens of the answer: only they count.
+    `answered` (B, A) tells which of those last columns are tokens of the answer: only they count. `shared` (P,) are tokens
+    that stand before each of the sequences, P is 0 or more.
     """
 
     ids: torch.Tensor
     mask: torch.Tensor
     answered: torch.Tensor
+    shared: torch.Tensor
 
     @property
     def num_answered(self) -> int:
@@ -38,8 +42,9 @@ class Batch(NamedTuple):
 
 
 def padded(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], pad: int) -> Batch:
-    """The batch of these prompts with these answers; both have at least one row, each answer at least one token."""
-    rows = [[*prompt, *answer] for prompt, answer in zip(prompts, answers, strict=True)]
+    """The batch of these prompts with these answers; both have at least one row, each prompt and answer at least one token."""
+    num_shared = shared_tokens(prompts)
+    rows = [[*prompt[num_shared:], *answer] for prompt, answer in zip(prompts, answers, strict=True)]
     width, longest = max(map(len, rows)), max(map(len, answers))
     ids_BT = torch.full((len(rows), width), pad)
     mask_BT = torch.zeros((len(rows), width), dtype=torch.long)
@@ -48,19 +53,28 @@ def padded(prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], p
         ids_BT[number, width - len(row) :] = torch.tensor(row)
         mask_BT[number, width - len(row) :] = 1
         answered_BA[number, longest - len(answer) :] = True
-    return Batch(ids_BT, mask_BT, answered_BA)
+    return Batch(ids_BT, mask_BT, answered_BA, torch.tensor(prompts[0][:num_shared], dtype=torch.long))
 
 
 def answer_log_probs(model: Any, batch: Batch) -> torch.Tensor:
     """The log-probability (B, A) of each token of the answers, 0 where a row's answer has none.
 
-    Only the columns of the answers go through the output layer, which for a small model is much of the work.
+    What all prompts begin with, as instructions and the functions to call, is read once: no token sees those after it, so the
+    result and its gradients are the same. Only the columns of the answers go through the output layer, which for a
+    small model is much of the work.
     """
-    ids_BT, mask_BT = batch.ids.to(model.device), batch.mask.to(model.device)
+    ids_BT, kept, num_shared = batch.ids.to(model.device), batch.num_answered, len(batch.shared)
+    shared_BP = batch.shared.to(model.device).expand(len(ids_BT), -1)
+    mask_BT = torch.cat([torch.ones_like(shared_BP), batch.mask.to(model.device)], dim=1)
     places_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)
-    kept = batch.num_answered
+    read: dict[str, Any] = {"use_cache": False}
+    if num_shared and can_read_once(model):
+        read = {"use_cache": True, "past_key_values": read_once(model, batch.shared.to(model.device), len(ids_BT))}
+        places_BT = places_BT[:, num_shared:]
+    else:
+        ids_BT = torch.cat([shared_BP, ids_BT], dim=1)
     logits_BAV = model(
-        input_ids=ids_BT, attention_mask=mask_BT, position_ids=places_BT, logits_to_keep=kept + 1, use_cache=False
+        input_ids=ids_BT, attention_mask=mask_BT, position_ids=places_BT, logits_to_keep=kept + 1, **read
     ).logits[:, :-1]
     losses_BA = functional.cross_entropy(logits_BAV.float().transpose(1, 2), ids_BT[:, -kept:], reduction="none")
     return -losses_BA.masked_fill(~batch.answered.to(model.device), 0.0)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finetune_core.errors import ProviderError
+from finetune_core.models.shared_prompts import can_read_once, cheapest_order, read_once, shared_tokens
 from finetune_core.providers import grammar
 from finetune_core.providers.chat import Checkpoint, Message, Reply, Request, RequestRefusedError, Tool
 from finetune_core.providers.chat_model import (
@@ -252,10 +253,11 @@ def _prompt(shared: _SharedModel, position: int, request: Request) -> _Prompt:
 
 
 def _batches(prompts: Sequence[_Prompt], num_parallel: int) -> Iterator[list[_Prompt]]:
-    """The longest first, so that little is padded and a lack of memory shows at once."""
+    """Those together that are cheap to read together, within what fits into memory."""
     batch: list[_Prompt] = []
     longest = 0
-    for prompt in sorted(prompts, key=lambda one: (-len(one.token_ids), one.position)):
+    for place in cheapest_order([prompt.token_ids for prompt in prompts], num_parallel):
+        prompt = prompts[place]
         longest_now = max(longest, len(prompt.token_ids) + prompt.num_new)
         if batch and (len(batch) == num_parallel or (len(batch) + 1) * longest_now > MAX_BATCH_TOKENS):
             yield batch
@@ -271,12 +273,15 @@ def _generate(shared: _SharedModel, batch: Sequence[_Prompt], temperature: float
     from transformers import GenerationConfig
 
     pad = shared.tokenizer.pad_token_id
+    num_shared = shared_tokens([prompt.token_ids for prompt in batch])
     width = max(len(prompt.token_ids) for prompt in batch)
     ids_BT = torch.full((len(batch), width), pad)
     mask_BT = torch.zeros_like(ids_BT)
-    for row, prompt in enumerate(batch):
-        ids_BT[row, width - len(prompt.token_ids) :] = torch.tensor(prompt.token_ids)
-        mask_BT[row, width - len(prompt.token_ids) :] = 1
+    ids_BT[:, :num_shared] = torch.tensor(batch[0].token_ids[:num_shared])
+    mask_BT[:, :num_shared] = 1
+    for row, prompt in enumerate(batch):  # padded between what all share and their own
+        own = torch.tensor(prompt.token_ids[num_shared:])
+        ids_BT[row, width - len(own) :], mask_BT[row, width - len(own) :] = own, 1
     limits_B = torch.tensor([width + prompt.num_new for prompt in batch], device=shared.model.device)
     grammars = [prompt.grammar for prompt in batch]
     masks = [grammar.GrammarMask(shared.grammar_tokenizer, grammars, shared.stop_ids)] if any(grammars) else []
@@ -290,12 +295,17 @@ def _generate(shared: _SharedModel, batch: Sequence[_Prompt], temperature: float
     started = time.perf_counter()
     with torch.inference_mode(), torch.random.fork_rng():
         torch.manual_seed(seed)
+        read: dict[str, Any] = {}
+        if num_shared and can_read_once(shared.model):
+            shared_P = ids_BT[0, :num_shared].to(shared.model.device)
+            read = {"past_key_values": read_once(shared.model, shared_P, len(batch))}
         made_BT = shared.model.generate(
             ids_BT.to(shared.model.device),
             attention_mask=mask_BT.to(shared.model.device),
             generation_config=config,
             logits_processor=masks,
             stopping_criteria=[lambda ids, _scores, **_: ids.shape[1] >= limits_B],
+            **read,
         )
     seconds = (time.perf_counter() - started) / len(batch)
     return [_reply(shared, prompt, made_BT[row, width:].tolist(), seconds) for row, prompt in enumerate(batch)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finetune_core.errors import DatasetError
+from finetune_core.models.shared_prompts import cheapest_order
 from finetune_core.providers.chat_template import ChatTemplate
 from finetune_core.training.conversations import Conversation
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from finetune_core.models.chat_losses import AnswerRow
 
 GROUPED = 16
-"""Batches that are filled at once, so that examples of like length come together although the order is random."""
+"""Batches that are filled at once, so that examples of like length or beginning come together although the order is random."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,19 @@ def chat_rows(
     return ChatRows(tuple(fitting), len(rows) - len(fitting))
 
 
-def plan_chat_batches(lengths: Sequence[int], batch_size: int, num_epochs: int, seed: int) -> list[list[int]]:
-    """All batches of all epochs as positions in `lengths`: every row once an epoch, at random, like lengths together."""
+def plan_chat_batches(rows: Sequence["AnswerRow"], batch_size: int, num_epochs: int, seed: int) -> list[list[int]]:
+    """All batches of all epochs as positions in `rows`: every row once an epoch, at random, with rows together that are
+    cheap to read together.
+    """
+    whole = [(*row.prompt, *row.answer) for row in rows]
     random = np.random.default_rng([seed, 3])
     plan: list[list[int]] = []
     for _ in range(num_epochs):
-        order = random.permutation(len(lengths)).tolist()
+        order = random.permutation(len(rows)).tolist()
         batches = []
         for start in range(0, len(order), batch_size * GROUPED):
-            group = sorted(order[start : start + batch_size * GROUPED], key=lambda row: lengths[row])
+            drawn = order[start : start + batch_size * GROUPED]
+            group = [drawn[place] for place in cheapest_order([whole[row] for row in drawn], batch_size)]
             batches += [group[at : at + batch_size] for at in range(0, len(group), batch_size)]
         plan += [batches[number] for number in random.permutation(len(batches))]
     return plan

@@ -55,7 +55,7 @@ def train_adapter(
             hint="Raise the longest example (tokens)." if train else "Accept more examples, then freeze a new version.",
         )
     lengths = [row.num_tokens for row in found.rows]
-    plan = plan_chat_batches(lengths, config.batch_size, config.epochs, run.seed)
+    plan = plan_chat_batches(found.rows, config.batch_size, config.epochs, run.seed)
     num_evaluations = min(config.evaluations, len(plan))
     checked = _rows(validation, learner)
     budget = VALIDATION_SHARE * TRAINING_COST * sum(lengths) * config.epochs / (num_evaluations + 1)

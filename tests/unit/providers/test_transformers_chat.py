@@ -52,6 +52,26 @@ def test_answers_in_a_padded_batch_are_those_of_each_request_alone(tuned_chat: T
         assert [reply.output_tokens <= 5 + at for at, reply in enumerate(alone)] == [True] * 4
 
 
+def test_instructions_that_all_requests_begin_with_are_read_once_and_change_no_answer(
+    tuned_chat: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    original = transformers_chat.read_once
+    monkeypatch.setattr(
+        transformers_chat, "read_once", lambda *given: read.append(len(given[1])) or original(*given)
+    )  # fmt: skip
+    system = {"role": "system", "content": "What is zorble? What is theta? What is beta? Say what it is and be brief."}
+    texts = ["What is zorble?", "x", "What is theta? Tell me, what is theta, and what is it not?"]
+    requests = [Request((system, *asking(text).messages), max_tokens=8) for text in texts]
+    for adapter in (None, tuned_chat.model.adapter_folder):
+        chat = TransformersChat(tuned_chat.config.base_model, adapter)
+        together = all_replies(chat, requests)
+        assert len(read) == 1
+        assert read.pop() > 20
+        assert together == [chat.complete(one.messages, max_tokens=8, temperature=0) for one in requests]
+        assert read == []
+
+
 def test_base_and_tuned_share_one_model_and_the_adapter_leaves_no_trace(tuned_chat: Trained) -> None:
     folder, adapter = tuned_chat.config.base_model, tuned_chat.model.adapter_folder
     messages = memorable_conversations()[0].messages

@@ -88,6 +88,41 @@ def test_the_loss_is_that_of_transformers_with_the_prompt_masked(tiny_chat: str)
     assert ours == pytest.approx(total / sum(len(row.answer) for row in rows), rel=1e-5)
 
 
+def test_what_all_prompts_begin_with_is_read_once_with_the_same_loss_and_gradients(tiny_chat: str) -> None:
+    model, tokenizer = load_chat_model(Path(tiny_chat), "tiny")
+    pad = tokenizer.pad_token_id
+    begin = tuple(range(30, 70))
+    rows = [AnswerRow((*begin, *range(80, 80 + size)), (90 + size, 91)) for size in (1, 3, 7)]
+    batch = padded([row.prompt for row in rows], [row.answer for row in rows], pad)
+    assert (len(batch.shared), batch.ids.shape) == (
+        40,
+        (3, 9),
+    )  # the shortest keeps a token of its own: 80 is all theirs
+    found = {}
+    for name in ("shared", "apart"):
+        parts_of = [rows] if name == "shared" else [[row] for row in rows]
+        model.zero_grad()
+        total = sum(AnswerLoss(pad)(model, part) for part in parts_of)
+        total.backward()
+        gradients = {key: weight.grad.clone() for key, weight in model.named_parameters() if weight.grad is not None}
+        found[name] = (float(total.detach()), gradients)
+    assert found["shared"][0] == pytest.approx(found["apart"][0], rel=1e-5)
+    for key, gradient in found["apart"][1].items():
+        assert (found["shared"][1][key] - gradient).norm() <= 1e-4 * gradient.norm(), key
+
+
+def test_without_a_cache_what_is_shared_is_read_in_each_row(tiny_chat: str) -> None:
+    model, tokenizer = load_chat_model(Path(tiny_chat), "tiny")
+    begin = tuple(range(30, 70))
+    rows = [AnswerRow((*begin, 80), (90, 91)), AnswerRow((*begin, 81, 82), (92,))]
+    loss = AnswerLoss(tokenizer.pad_token_id)
+    with torch.no_grad():
+        read_once = float(loss(model, rows))
+        model.activation_checkpointing_enable({"use_reentrant": False})
+        model.train()
+        assert float(loss(model, rows)) == pytest.approx(read_once, rel=1e-5)
+
+
 def test_preference_loss_starts_at_the_logarithm_of_two_and_rewards_the_better_answer(tuned_chat: Trained) -> None:
     from peft import PeftModel
 
@@ -108,13 +143,21 @@ def test_preference_loss_starts_at_the_logarithm_of_two_and_rewards_the_better_a
 
 def test_batches_hold_every_row_once_an_epoch_with_like_lengths_together() -> None:
     lengths = np.random.default_rng(0).integers(10, 200, 100).tolist()
-    plan = plan_chat_batches(lengths, 8, 3, seed=1)
+    rows = [AnswerRow((*range(at, at + length),), (1,)) for at, length in enumerate(lengths)]  # no two begin alike
+    plan = plan_chat_batches(rows, 8, 3, seed=1)
     for epoch in range(3):
         part = plan[epoch * 13 : (epoch + 1) * 13]
         assert sorted(row for batch in part for row in batch) == list(range(100))
     padding = [max(lengths[row] for row in batch) * len(batch) - sum(lengths[row] for row in batch) for batch in plan]
     assert sum(padding) < 0.1 * 3 * sum(lengths)
-    assert plan == plan_chat_batches(lengths, 8, 3, seed=1) != plan_chat_batches(lengths, 8, 3, seed=2)
+    assert plan == plan_chat_batches(rows, 8, 3, seed=1) != plan_chat_batches(rows, 8, 3, seed=2)
+
+
+def test_rows_that_begin_alike_learn_together_where_that_saves_more_than_like_lengths() -> None:
+    schemas = [tuple(range(start, start + 100)) for start in (1000, 2000)]
+    rows = [AnswerRow((*schemas[at % 2], *range(at, at + 3 + at % 5)), (1,)) for at in range(32)]
+    for batch in plan_chat_batches(rows, 8, 2, seed=0):
+        assert len({rows[row].prompt[:100] for row in batch}) == 1
 
 
 def test_a_part_never_has_more_tokens_than_fit_unless_it_is_one_row() -> None:
