@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from finetune_core.models.chat_losses import AnswerRow
 from finetune_core.models.resumable_trainer import ResumableTrainer
+from finetune_core.models.shared_prompts import shared_tokens
 from finetune_core.models.weights import LearnedWeights
 
 
@@ -78,15 +79,23 @@ class ResumableChatTrainer(ResumableTrainer):
 
 
 def parts(rows: Sequence[AnswerRow], max_tokens: int) -> Iterator[list[AnswerRow]]:
-    """`rows` from the longest to the shortest, cut where a part would have more than `max_tokens` with its padding."""
+    """`rows` from the longest to the shortest, cut where a part would have more than `max_tokens` to read, padding included."""
     part: list[AnswerRow] = []
     for row in sorted(rows, key=lambda one: -one.num_tokens):
-        if part and (len(part) + 1) * part[0].num_tokens > max_tokens:
+        if part and _num_read([*part, row]) > max_tokens:
             yield part
             part = []
         part.append(row)
     if part:
         yield part
+
+
+def _num_read(part: Sequence[AnswerRow]) -> int:
+    """Tokens of a part with their padding; what all its prompts begin with counts once, as `padded` has it."""
+    sequences = [(row.prompt, answer) for row in part for answer in (row.answer, row.rejected) if answer]
+    shared = shared_tokens([prompt for prompt, _ in sequences])
+    widest = max(len(prompt) + len(answer) for prompt, answer in sequences)
+    return shared + len(sequences) * (widest - shared)
 
 
 def _as_rows(numbers: Sequence[int]) -> dict[str, torch.Tensor]:

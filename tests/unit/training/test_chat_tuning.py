@@ -164,6 +164,8 @@ def test_a_part_never_has_more_tokens_than_fit_unless_it_is_one_row() -> None:
     rows = [AnswerRow((0,) * size, (1,)) for size in (9, 99, 19, 199, 9)]
     found = list(parts(rows, 100))
     assert [[row.num_tokens for row in part] for part in found] == [[200], [100], [20, 10, 10]]
+    alike = [AnswerRow((*range(90), row), (1, 1)) for row in range(5)]
+    assert [len(part) for part in parts(alike, 100)] == [3, 2], "what they begin with counts once: 90 + 3 * 3 tokens"
 
 
 def _train(base_model: str, folder: Path, kill_at: int | None, settings: dict[str, Any]) -> None:

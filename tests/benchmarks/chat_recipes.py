@@ -1,0 +1,142 @@
+"""How far the bundled chat model gets on public data: base against tuned, the median of several trainings.
+
+    python -m tests.benchmarks.chat_recipes restaurants8k        # at most an hour on two quiet cores; so the others:
+    python -m tests.benchmarks.chat_recipes bfcl
+    python -m tests.benchmarks.chat_recipes feedbackqa
+    python -m tests.benchmarks.chat_recipes pandalm
+    python -m tests.benchmarks.chat_recipes spider
+    python -m tests.benchmarks.chat_recipes spider --set base_model=FOLDER --train 2000 --test 332     # a larger model
+
+Each training draws its own examples and starts from its own numbers; all are tested on the same ones. What was learned and
+answered lies in the folder `--work`, so that a run that was ended goes on where it stood.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from finetune_core import recipes
+from finetune_core.metrics.bootstrap import paired_interval, value_interval
+from finetune_core.recipe import Recipe, Report
+from finetune_core.records import Split
+from finetune_core.workspace.runs import parsed_settings
+from tests.benchmarks.chat_data import TASKS, Size
+from tests.training_fixtures import RecordedRun
+
+COMMON = {"epochs": 1, "batch_size": 8, "learning_rate": 1e-3, "evaluations": 2}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured on one set of data: how much of it, how, and which metrics are printed, the first decides."""
+
+    size: Size
+    num_trainings: int
+    shown: tuple[str, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+BENCHMARKS = {
+    "restaurants8k": Benchmark(
+        Size(256, 16, 300), 3, ("field_f1", "exact_match", "schema_valid", "right_function"), {"max_tokens": 512}
+    ),
+    "bfcl": Benchmark(
+        Size(96, 8, 120), 3, ("right_function", "schema_valid", "field_f1", "right_refusal"), {"max_tokens": 512}
+    ),
+    "feedbackqa": Benchmark(
+        Size(160, 16, 250), 1, ("weighted_kappa", "mean_absolute_error", "bias", "spearman", "answered"),
+        {"max_tokens": 512},
+    ),
+    "pandalm": Benchmark(
+        Size(120, 8, 150), 1, ("agreement", "kappa", "coverage", "flip_rate"), {"max_tokens": 512}
+    ),
+    "spider": Benchmark(
+        Size(240, 16, 200), 1, ("right_sql", "exact_match", "runs", "parses"),
+        {"max_tokens": 1536, "max_answer_tokens": 96},
+    ),
+}  # fmt: skip
+
+
+def measured(recipe: Recipe, name: str, split: Split[Any], config: Any, model: Any, run: RecordedRun) -> Report:
+    """The report of one system, with how long it took."""
+    started = time.perf_counter()
+    report = recipe.evaluate(recipe.systems(config, model, run)[name], split.test, config, run)
+    print(f"{name}: {time.perf_counter() - started:.0f} s for {len(split.test)} examples", flush=True)
+    return report
+
+
+def row(recipe: Recipe, shown: tuple[str, ...], name: str, report: Report) -> str:
+    """A line of the table: each metric with its interval."""
+    cells = []
+    for metric in shown:
+        found = value_interval(report.columns, report.groups, recipe.metrics[metric])
+        cells.append(f"{found.difference:.3f} [{found.low:.3f}, {found.high:.3f}]")
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def print_gains(recipe: Recipe, shown: tuple[str, ...], base: Report, tuned: list[Report]) -> None:
+    """What tuning gained by each metric, of all trainings; the training in the middle is the one that counts."""
+    for metric in shown:
+        gains = [paired_interval(base.columns, report.columns, base.groups, recipe.metrics[metric]) for report in tuned]
+        middle = sorted(gains, key=lambda gain: gain.difference)[len(gains) // 2]
+        each = ", ".join(f"{gain.difference:+.3f}" for gain in gains)
+        print(
+            f"{metric}: tuned - base {middle.difference:+.3f} [{middle.low:+.3f}, {middle.high:+.3f}], "
+            f"n = {middle.num_rows} (trainings: {each})",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Measure the base, tune and measure as often as asked, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=list(BENCHMARKS))
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
+    for name in (*Size._fields, "trainings"):
+        parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("--work", type=Path, default=Path(".ayar") / "benchmarks" / "chat_recipes")
+    arguments = parser.parse_args()
+    chosen = BENCHMARKS[arguments.task]
+    asked = {name: getattr(arguments, name) for name in Size._fields if getattr(arguments, name) is not None}
+    size, num_trainings = chosen.size._replace(**asked), arguments.trainings or chosen.num_trainings
+    recipe_name, read = TASKS[arguments.task]
+    recipe = recipes.get(recipe_name)
+    config = recipe.config(**COMMON | chosen.settings | parsed_settings(recipe_name, arguments.settings))
+    splits = [read(size, seed) for seed in range(num_trainings)]
+    counts = [(len(part), len({one.group for one in part.examples})) for part in
+              (splits[0].train, splits[0].validation, splits[0].test)]  # fmt: skip
+    print(
+        f"{arguments.task}: (examples, groups) {counts} to learn from, to choose by, to be tested on\n{config}",
+        flush=True,
+    )
+    work = arguments.work / f"{arguments.task}-{'-'.join(map(str, size))}"
+    run = RecordedRun(work / "untuned")
+    others = [name for name in recipe.systems(config, None, run) if name != "base"]
+    untuned = {name: measured(recipe, name, splits[0], config, None, run) for name in ["base", *others]}
+    tuned = [
+        tuned_report(recipe, split, config.model_copy(update={"seed": seed}), work / f"training-{seed}")
+        for seed, split in enumerate(splits)
+    ]
+    print(f"\n| | {' | '.join(chosen.shown)} |\n|---|{'---|' * len(chosen.shown)}")
+    rows = {**untuned, **{f"tuned, {number}": report for number, report in enumerate(tuned)}}
+    print("\n".join(row(recipe, chosen.shown, name, report) for name, report in rows.items()))
+    print_gains(recipe, chosen.shown, untuned["base"], tuned)
+    for said in tuned[0].details[:8]:
+        print(json.dumps(said, ensure_ascii=False)[:400])
+
+
+def tuned_report(recipe: Recipe, split: Split[Any], config: Any, folder: Path) -> Report:
+    """Tune with the seed of `config`, and measure."""
+    run, started = RecordedRun(folder, seed=config.seed), time.perf_counter()
+    model = recipe.train(split, config, run)
+    losses = run.metrics.get("validation_loss")
+    print(f"training {config.seed}: {time.perf_counter() - started:.0f} s, {losses}, {model.facts}", flush=True)
+    report = measured(recipe, "tuned", split, config, model, run)
+    return replace(report, system=f"tuned, {config.seed}")
+
+
+if __name__ == "__main__":
+    main()
