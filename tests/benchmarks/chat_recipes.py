@@ -41,20 +41,20 @@ class Benchmark:
 
 BENCHMARKS = {
     "restaurants8k": Benchmark(
-        Size(256, 16, 300), 3, ("field_f1", "exact_match", "schema_valid", "right_function"), {"max_tokens": 512}
+        Size(192, 16, 100), 3, ("field_f1", "exact_match", "schema_valid", "right_function"), {"max_tokens": 512}
     ),
     "bfcl": Benchmark(
-        Size(96, 8, 120), 3, ("right_function", "schema_valid", "field_f1", "right_refusal"), {"max_tokens": 512}
+        Size(64, 8, 80), 3, ("right_function", "schema_valid", "field_f1", "right_refusal"), {"max_tokens": 512}
     ),
     "feedbackqa": Benchmark(
-        Size(160, 16, 250), 1, ("weighted_kappa", "mean_absolute_error", "bias", "spearman", "answered"),
+        Size(128, 8, 160), 1, ("weighted_kappa", "mean_absolute_error", "bias", "spearman", "answered"),
         {"max_tokens": 512},
     ),
     "pandalm": Benchmark(
-        Size(120, 8, 150), 1, ("agreement", "kappa", "coverage", "flip_rate"), {"max_tokens": 512}
+        Size(80, 8, 100), 1, ("agreement", "kappa", "coverage", "flip_rate"), {"max_tokens": 512}
     ),
     "spider": Benchmark(
-        Size(240, 16, 200), 1, ("right_sql", "exact_match", "runs", "parses"),
+        Size(160, 8, 120), 1, ("right_sql", "exact_match", "runs", "parses"),
         {"max_tokens": 1536, "max_answer_tokens": 96},
     ),
 }  # fmt: skip
