@@ -4,9 +4,11 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from components.errors import kept_errors, show_kept_error
+from components.import_preview import import_preview
 from components.text import plain, t, tn
 from finetune_core.workspace import demonstrations, installation
 from finetune_core.workspace.demonstrations import DemonstrationFilter, PairState
+from finetune_core.workspace.import_filters import ImportFilter
 
 _TYPES = ["jsonl", "json", "csv", "tsv", "gz"]
 
@@ -29,13 +31,10 @@ def _import(project_id: str, kind: str, key: str) -> None:
     split = st.selectbox(t("Split"), list(splits), format_func=splits.__getitem__, key=f"{key}_split")
     types = [*_TYPES, "zip"] if demonstrations.takes_folders(kind) else _TYPES
     upload = st.file_uploader(t("File"), type=types, key=f"{key}_file")
-    redact = st.toggle(
-        t("Take out e-mail addresses, keys and card numbers"), key=f"{key}_redact",
-        help=t("Each is replaced by its kind in square brackets before anything is stored, and counted."),
-    )  # fmt: skip
+    chosen = import_preview(kind, upload, key=f"{key}_preview") if upload is not None else ImportFilter()
     st.button(
         t("Import"), type="primary", icon=":material/upload:", disabled=upload is None, key=f"{key}_go", on_click=_start,
-        args=(project_id, kind, upload, split, redact, key),
+        args=(project_id, kind, upload, split, chosen, key),
     )  # fmt: skip
     show_kept_error(key)
     if said := st.session_state.pop(f"{key}_said", ""):
@@ -54,11 +53,11 @@ def _export(project_id: str, kind: str, key: str) -> None:
     )  # fmt: skip
 
 
-def _start(project_id: str, kind: str, upload: UploadedFile, split: str, redact: bool, key: str) -> None:
+def _start(project_id: str, kind: str, upload: UploadedFile, split: str, chosen: ImportFilter, key: str) -> None:
     with kept_errors(key):
         path = installation.upload_path(installation.receive(upload.name, upload))
         try:
-            said = demonstrations.import_file(project_id, kind, path, split, upload.name, redact=redact).sentence
+            said = demonstrations.import_file(project_id, kind, path, split, upload.name, chosen).sentence
         finally:
             path.unlink(missing_ok=True)
         st.session_state[f"{key}_said"] = said

@@ -8,6 +8,7 @@ import typer
 from finetune_core.commands.output import Json, Project, emit, project_id, wait_and_tell
 from finetune_core.wording import metric_title
 from finetune_core.workspace import datasets, demonstrations, labelled, pairs
+from finetune_core.workspace.import_filters import SECRET_NAMES, ImportFilter, secrets_called
 
 QUERIES, CHOICES = "labelled", "choices"
 KIND_OF = {name: kind for kind, name in demonstrations.NAMES.items()}
@@ -35,6 +36,21 @@ Record = Annotated[
         f"{', '.join(demonstrations.KINDS)}.",
     ),
 ]
+Redact = Annotated[
+    str,
+    typer.Option(
+        "--redact",
+        help=f"For language models: what to take out of every text, with commas between: {', '.join(SECRET_NAMES)}.",
+    ),
+]
+Sift = Annotated[
+    bool,
+    typer.Option("--sift", help="Leave out chats whose question was asked before, and turns that refine an answer."),
+]
+Look = Annotated[
+    bool,
+    typer.Option("--look", help="Only tell what a file for language models holds and what could be taken out of it."),
+]
 Split = Annotated[str, typer.Option("--split", help="train, validation or test; without it, what the file says.")]
 
 
@@ -48,9 +64,15 @@ def register(app: typer.Typer) -> None:
         out_of_scope: Annotated[
             str, typer.Option("--out-of-scope", help="The label that means none of the choices.")
         ] = "",
-        as_json: Json = False,
+        redact: Redact = "", sift: Sift = False, look: Look = False, as_json: Json = False,
     ) -> None:  # fmt: skip
         """Add a file's questions as accepted, with what they are searched in or for. Makes the project if there is none."""
+        if look:
+            if file_format not in KIND_OF:
+                raise typer.BadParameter(f"--look is for {', '.join(KIND_OF)}.")
+            preview = demonstrations.look_through(KIND_OF[file_format], file)
+            emit(preview, as_json, preview.sentence)
+            return
         found = project_id(project, create=True)
         if file_format == CHOICES:
             num = labelled.import_choices(found, file)
@@ -58,7 +80,8 @@ def register(app: typer.Typer) -> None:
             return
         summary: pairs.ImportSummary | labelled.QueryImport | demonstrations.DemonstrationImport
         if file_format in KIND_OF:
-            summary = demonstrations.import_file(found, KIND_OF[file_format], file, split)
+            chosen = ImportFilter(secrets_called(redact), leave_out_repeats=sift, leave_out_refined=sift)
+            summary = demonstrations.import_file(found, KIND_OF[file_format], file, split, chosen=chosen)
         elif file_format == QUERIES:
             summary = labelled.import_queries(found, file, split, out_of_scope)
         else:

@@ -1,9 +1,8 @@
 """Demonstrations: inputs with what a strong model or a person answered, for the recipes that tune language models."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,14 +10,14 @@ from typing import Any
 from finetune_core.corpus.interchange import demonstrations as files
 from finetune_core.corpus.interchange.demonstrations import WrittenFormat
 from finetune_core.corpus.interchange.row_formats import RowFormat
-from finetune_core.corpus.redaction import Secret, redact_all
-from finetune_core.errors import PairError, StaleEditError
+from finetune_core.errors import DatasetError, PairError, StaleEditError
 from finetune_core.records import SplitName, SqlQuestion
 from finetune_core.storage import database, reviews
 from finetune_core.storage import demonstrations as rows
 from finetune_core.storage.demonstrations import KINDS, Demonstration, DemonstrationFilter, NewDemonstration
 from finetune_core.storage.pairs import PairSource, PairState
-from finetune_core.workspace import databases, demonstration_fields, reviewing
+from finetune_core.workspace import databases, demonstration_fields, import_filters, reviewing
+from finetune_core.workspace.import_filters import ImportFilter, ImportPreview
 from finetune_core.workspace.reviewing import Progress, UndoneStep
 
 __all__ = ["KINDS", "Demonstration", "DemonstrationFilter", "PairState"]
@@ -32,7 +31,7 @@ NAMES = dict(zip(KINDS, ("chats", "calls", "judgements", "comparisons", "sql"), 
 class DemonstrationImport:
     """What an import brought: the file's format, new examples, those that were there already, and all by split.
 
-    `redacted` counts the secrets that were taken out, by kind.
+    `redacted` counts the secrets that were taken out, by kind; `left_out` says in words how many rows were not taken.
     """
 
     file_format: str
@@ -40,15 +39,19 @@ class DemonstrationImport:
     num_known: int
     splits: dict[str, int]
     redacted: dict[str, int] = field(default_factory=dict)
+    left_out: str = ""
 
     @property
     def sentence(self) -> str:
         """The summary in words."""
         known = f"; {self.num_known:,} were there already" if self.num_known else ""
         taken = ", ".join(f"{num:,} x {kind}" for kind, num in self.redacted.items())
-        return (
-            f"Imported {self.num_new:,} examples ({self.file_format}){known}{f'; taken out: {taken}' if taken else ''}."
-        )
+        parts = [
+            known,
+            f"; taken out: {taken}" if taken else "",
+            f"; left out: {self.left_out}" if self.left_out else "",
+        ]
+        return f"Imported {self.num_new:,} examples ({self.file_format}){''.join(parts)}."
 
 
 def counts(project_id: str) -> dict[str, dict[PairState, int]]:
@@ -191,16 +194,26 @@ def takes_folders(kind: str) -> bool:
     return kind == SqlQuestion.__name__
 
 
+def look_through(kind: str, path: Path, name: str = "") -> ImportPreview:
+    """What a file holds, which secrets stand in it and what could be left out; nothing is stored.
+
+    `name` is what the person calls the file. Raises DatasetError for anything wrong with it.
+    """
+    with _called(path, name) as known, databases.unpacked(known) as place:
+        return import_filters.preview(*files.read(place, kind))
+
+
 def import_file(
-    project_id: str, kind: str, path: Path, split: str = "", name: str = "", *, redact: bool = False
+    project_id: str, kind: str, path: Path, split: str = "", name: str = "", chosen: ImportFilter | None = None
 ) -> DemonstrationImport:
     """Add a file's examples as accepted ones, whole or not at all; `split` puts all of them into one part.
 
-    `name` is what the person calls the file, if not as it is called. `redact` takes e-mail addresses, keys and the numbers
-    of payment cards out of every text before anything is stored.
+    `name` is what the person calls the file, if not as it is called. `chosen` takes secrets out of every text before anything
+    is stored, and leaves examples out.
 
     `path` may be a `.zip` or, for SQL, a folder in Spider's form, whose databases are kept with the project. Raises
-    DatasetError for anything wrong with the file, PairError for an unknown split, ProviderError for a broken database.
+    DatasetError for anything wrong with the file, and where nothing of it is left; PairError for an unknown split,
+    ProviderError for a broken database.
     """
     if split and split not in {name.value for name in SplitName}:
         raise PairError(f"{split!r} is not a split.", hint="Choose train, validation or test.")
@@ -208,26 +221,20 @@ def import_file(
         file_format, brought = files.read(place, kind)
         if kind == SqlQuestion.__name__:
             brought = databases.with_databases(project_id, brought)
-    secrets: Counter[Secret] = Counter()
-    new = [
-        NewDemonstration(
-            _redacted(one.example, secrets) if redact else one.example, PairSource.IMPORTED, split or one.split
+    found = import_filters.filtered(brought, chosen or ImportFilter())
+    if not found.brought:
+        raise DatasetError(
+            f"Nothing of {name or path.name} is left to learn from: {found.left_out.sentence}.",
+            hint="Record answers first, or leave less out.",
         )
-        for one in brought
-    ]
+    new = [NewDemonstration(one.example, PairSource.IMPORTED, split or one.split) for one in found.brought]
     with database.writing() as connection:
         num_new = rows.add(connection, project_id, new)
     splits: dict[str, int] = {}
     for one in new:
         splits[one.split] = splits.get(one.split, 0) + 1
-    taken = {kind.value: num for kind, num in secrets.items()}
-    return DemonstrationImport(file_format, num_new, len(new) - num_new, splits, taken)
-
-
-def _redacted(example: Any, found: Counter[Secret]) -> Any:
-    """The example without secrets; what it is known and split by stays."""
-    texts = [each.name for each in fields(example) if each.name not in ("id", "group", "database")]
-    return replace(example, **{name: redact_all(getattr(example, name), found) for name in texts})
+    taken = {kind.value: num for kind, num in found.secrets.items()}
+    return DemonstrationImport(file_format, num_new, len(new) - num_new, splits, taken, found.left_out.sentence)
 
 
 def export_bytes(project_id: str, file_format: str, chosen: DemonstrationFilter) -> bytes:

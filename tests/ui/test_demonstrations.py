@@ -119,3 +119,25 @@ def test_train_leads_to_where_the_first_examples_of_a_recipe_come_in(open_page: 
     demonstrations.add(project_id, "Judgement", FIELDS["Judgement"])
     app = open_page("train", project=project_id, kind="judgements")
     assert "1 accepted example is taken." in [one.value for one in app.caption]
+
+
+def test_what_stands_in_a_file_is_shown_before_it_is_imported(open_page: OpenPage, project_id: str) -> None:
+    def row(asked: str) -> dict[str, Any]:
+        return {"messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": "So."}]}
+
+    rows = [row("Ask ada@example.org or +49 30 901820?"), row("Why?"), row("Why?")]
+    app = open_page("review", project=project_id, kind="chats", part="files")
+    own = "shown_files_import_Chat"
+    app.file_uploader(key=f"{own}_file").upload("a.jsonl", "\n".join(map(json.dumps, rows)).encode()).run()
+    assert not app.exception, app.exception
+    app.pills(key=f"{own}_preview_secrets").set_value(["e-mail"]).run()
+    said = [one.value for one in app.markdown]
+    assert "**2** examples (OpenAI chat)" in said
+    assert any(":red-background[ada@example\\.org]" in one and ":green-background" in one for one in said)
+    assert any(":red-background[\\+49 30 901820]" in one and ":green-background" not in one for one in said)
+    assert app.toggle(key=f"{own}_preview_repeats").label == "Leave out 1 repeated question"
+    app.button(key=f"{own}_go").click().run()
+    [found, _], _ = demonstrations.page(project_id, DemonstrationFilter("Chat"), 0)
+    assert found.question == "Ask [e-mail] or +49 30 901820?"
+    app.file_uploader(key=f"{own}_file").upload("b.jsonl", b"[1").run()
+    assert "is not JSON" in app.error[0].value

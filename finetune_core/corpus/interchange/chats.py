@@ -24,6 +24,17 @@ def _read_records(rows: Rows) -> Iterator[Brought]:
         yield _chat(row, [*list_of(row, "messages", where), row["response"]], where)
 
 
+def _read_events(rows: Rows) -> Iterator[Brought]:
+    for where, row in rows:
+        asked = list_of(row, "messages", where)
+        if row["response"] and not row["failure"]:
+            yield _chat(row, [*asked, row["response"]], where)
+            continue
+        key = id_of({}, asked, where)
+        failure = text_of(row, ("failure",), where) or "It gave no answer."
+        yield Brought(Chat(key, tuple(asked), {}, key), "", where, failure)
+
+
 def _read_openai(rows: Rows) -> Iterator[Brought]:
     for where, row in rows:
         yield _chat(row, row["messages"], where)
@@ -54,8 +65,10 @@ def _read_alpaca(rows: Rows) -> Iterator[Brought]:
         yield _chat(row, messages, where)
 
 
+OWN = RowFormat("Ayar chats", ("messages", "response"), _read_records)
 FORMATS = (
-    RowFormat("Ayar chats", ("messages", "response"), _read_records),
+    RowFormat("Ayar recording", ("messages", "response", "failure"), _read_events),
+    OWN,
     RowFormat("OpenAI chat", ("messages",), _read_openai),
     RowFormat("ShareGPT", ("conversations",), _read_sharegpt),
     RowFormat("Alpaca", ("instruction", "output"), _read_alpaca),

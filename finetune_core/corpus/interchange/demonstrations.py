@@ -68,7 +68,7 @@ _CSV = WrittenFormat("CSV", ".csv", _table)
 FILES: dict[str, KindFiles] = {
     Chat.__name__: KindFiles(
         chats.FORMATS,
-        chats.FORMATS[0],
+        chats.OWN,
         {
             "openai": WrittenFormat("OpenAI chat JSONL", ".jsonl", _lines(chats.write_openai)),
             "jsonl": _JSONL,

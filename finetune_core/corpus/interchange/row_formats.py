@@ -5,8 +5,9 @@ A file comes in whole or not at all.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,17 @@ Rows = Sequence[tuple[str, Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A record that a file brings. `split` is "" where the file names none, `where` says where it stands."""
+    """A record that a file brings. `split` is "" where the file names none, `where` says where it stands.
+
+    `times` is how often the file has it. With a `failure`, a recorded model gave no answer: the record has none, and is only
+    there to be counted.
+    """
 
     example: Any
     split: str
     where: str
+    failure: str = ""
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ def checked(brought: Iterable[Brought]) -> list[Brought]:
     """
     found: list[Brought] = []
     seen: dict[str, Brought] = {}
+    times: Counter[tuple[str, str]] = Counter()
     for one in brought:
         key, group = one.example.id, one.example.group
         if not 1 <= len(key) <= MAX_ID_LENGTH or not 1 <= len(group) <= MAX_ID_LENGTH:
@@ -101,12 +109,13 @@ def checked(brought: Iterable[Brought]) -> list[Brought]:
                 f"{one.where}: the id {key!r} stands at {seen[key].where} too, for another example.",
                 hint="Give each its own id, or none.",
             )
+        times[key, one.split] += 1
         if key in seen and seen[key].split == one.split:
             continue  # the same row twice says nothing new
         seen[key] = one
         _check_content(one)
         found.append(one)
-    return found
+    return [replace(one, times=times[one.example.id, one.split]) for one in found]
 
 
 def _check_content(one: Brought) -> None:

@@ -18,6 +18,7 @@ from finetune_core.records import Chat, Comparison, Judgement, SplitName
 from finetune_core.storage import datasets as stored
 from finetune_core.workspace import datasets, demonstrations, jobs, projects
 from finetune_core.workspace.demonstrations import DemonstrationFilter, PairState
+from finetune_core.workspace.import_filters import ImportFilter, Secret
 
 
 @pytest.fixture
@@ -207,7 +208,7 @@ def test_secrets_are_taken_out_before_anything_is_stored_and_only_where_asked(pr
         {"role": "assistant", "content": "Done: ada@example.org"},
     ]
     path.write_text(json.dumps({"messages": said}) + "\n", "utf-8")
-    found = demonstrations.import_file(project_id, "Chat", path, redact=True)
+    found = demonstrations.import_file(project_id, "Chat", path, chosen=ImportFilter(frozenset(Secret)))
     assert found.redacted == {"e-mail": 2}
     assert found.sentence.endswith("taken out: 2 x e-mail.")
     chosen = DemonstrationFilter("Chat")
