@@ -3,8 +3,9 @@
 import streamlit as st
 
 from components.text import plain, t
-from finetune_core.workspace import comparisons
-from finetune_core.workspace.comparisons import ComparisonView, Outcome, SystemAnswer
+from finetune_core.workspace import answers
+from finetune_core.workspace.answers import SystemAnswer
+from finetune_core.workspace.comparisons import ComparisonView, Outcome
 
 _TALL = 600
 """Characters from which a text scrolls in a box of its own."""
@@ -12,7 +13,7 @@ _TALL = 600
 
 def compare_answers(view: ComparisonView, system: str, outcome: Outcome, *, key: str) -> None:
     """The example on top, then a column for each of base and tuned, and below them whoever else answered."""
-    expected, said = comparisons.answers(view, system, outcome.question_id)
+    expected, said = answers.answers(view, system, outcome.question_id)
     st.caption(t("Asked"))
     _text(outcome.query)
     st.caption(t("Right"))
