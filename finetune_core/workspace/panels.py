@@ -10,6 +10,7 @@ from finetune_core.errors import ArtefactError
 from finetune_core.evaluation.correctness_grades import JUDGE_RECIPE, calibration_of
 from finetune_core.jobs import panels
 from finetune_core.jobs.panels import Effort, PanelParams
+from finetune_core.providers.bundled import BUNDLED_CHAT
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, Passage
 from finetune_core.storage import comparisons as comparison_rows
 from finetune_core.storage import database
@@ -21,7 +22,7 @@ from finetune_core.workspace.answers import SystemAnswer, answer_of
 from finetune_core.workspace.comparisons import ComparisonView, details_of, is_ungraded
 from finetune_core.workspace.generation import checked
 
-__all__ = ["PanelParams"]
+__all__ = ["BUNDLED_CHAT", "PanelParams", "Passage"]
 
 _SECONDS_PER_CALL = {True: 1.0, False: 6.0}  # of services, which answer several at once, and on this machine
 OF_ANSWERS = ("faithfulness", "answer_relevancy", "factual_correctness", "judged_correctness")

@@ -80,16 +80,16 @@ def test_without_a_judge_answers_are_held_against_the_true_ones(answered: Compar
 def test_a_judge_grades_both_and_nothing_is_asked_twice(answered: ComparisonView) -> None:
     with services(input_usd_per_million=1.0, output_usd_per_million=2.0) as vendor:
         seen = panels.estimate(
-            answered.project_id, panel_params(answered, num_questions=3, top_k=3, judge=f"service:{JUDGE}")
+            answered.project_id, panel_params(answered, num_questions=2, top_k=2, judge=f"service:{JUDGE}")
         )
-        job, panel = run_panel(answered, num_questions=3, top_k=3, judge=f"service:{JUDGE}")
+        job, panel = run_panel(answered, num_questions=2, top_k=2, judge=f"service:{JUDGE}")
         assert job.state is JobState.DONE, job.error
         num_asked = len(vendor.requests)
         assert job.result["num_asked_now"] == num_asked
         assert 0.5 < seen.num_calls / num_asked < 2.5
-        _, again = run_panel(answered, num_questions=3, top_k=3, judge=f"service:{JUDGE}")
+        _, again = run_panel(answered, num_questions=2, top_k=2, judge=f"service:{JUDGE}")
         assert len(vendor.requests) == num_asked
-        run_panel(answered, num_questions=4, top_k=3, judge=f"service:{JUDGE}")
+        run_panel(answered, num_questions=3, top_k=2, judge=f"service:{JUDGE}")
         assert num_asked < len(vendor.requests) < 2 * num_asked
     assert vendor.violations == []
     assert panel is not None
@@ -100,11 +100,11 @@ def test_a_judge_grades_both_and_nothing_is_asked_twice(answered: ComparisonView
     assert metrics["faithfulness"]["before"] == metrics["faithfulness"]["after"] == 1.0
     assert metrics["faithfulness"]["outcome"] == "no_difference"
     assert panel.judge is not None
-    assert panel.judge["num_judged"] == 6
+    assert panel.judge["num_judged"] == 4
     assert panel.judge["noise"]["faithfulness"] == 0.0
     grades = {grade.metric: grade for grade in panels.answers(panel).rows[0].after.grades}
     assert (grades["faithfulness"].value, grades["faithfulness"].said[0].is_met) == (1.0, True)
-    assert len(grades["context_precision"].said) == 3
+    assert len(grades["context_precision"].said) == 2
     with database.reading() as connection:
         assert generations.spent(connection, job_id=job.id).cost_usd == pytest.approx(
             panel.summary["spent"]["cost_usd"]
@@ -116,13 +116,13 @@ def test_a_judge_nobody_can_read_is_counted_and_shown_apart(answered: Comparison
         return "no" if body["model"] == "judge-1" else answer(body)
 
     with services(silent):
-        _, panel = run_panel(answered, num_questions=3, judge=f"service:{JUDGE}")
+        _, panel = run_panel(answered, num_questions=2, top_k=1, judge=f"service:{JUDGE}")
     assert panel is not None
     assert "faithfulness" in panel.summary["not_scored"]
     assert panel.judge is not None
     assert panel.judge["num_unreadable"] > 0
     page = panels.answers(panel, is_ungraded=True)
-    assert page.num_ungraded == page.num_matching == 3
+    assert page.num_ungraded == page.num_matching == 2
     assert page.rows[0].score_after is not None, "the similarity is told where grades are not"
 
 
