@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from finetune_core.errors import ProviderError
+from finetune_core.models.shared_prompts import cheapest_order, num_read
 from finetune_core.providers import service_tokens
 from finetune_core.providers.bundled import BUNDLED_CHAT
 from finetune_core.providers.chat_model import bundled_chat_folder
@@ -58,7 +59,7 @@ def chat_estimate(
     fitting_N = tokens_N[tokens_N <= config.max_tokens]
     mean = float(fitting_N.mean()) if len(fitting_N) else 0.0
     num_fitting = round(num_train * len(fitting_N) / max(1, len(tokens_N)))
-    num_tokens = round(config.epochs * num_fitting * mean)
+    num_tokens = round(config.epochs * num_fitting * mean * _share_read(sample, config.batch_size))
     num_steps = config.epochs * -(-num_fitting // config.batch_size)
     warnings = _warnings(tokens_N, config)
     if config.tuner is Tuner.MODAL:
@@ -117,6 +118,13 @@ def _tokens(sample: Sequence[Conversation], config: ChatTuningConfig) -> "np.nda
         counts = counter.count_many(texts) if counter else [-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts]
     turns = [TURN_TOKENS * (len(one.messages) + 1) for one in sample]
     return np.array(counts, dtype=np.int64).reshape(-1) + np.array(turns, dtype=np.int64).reshape(-1)
+
+
+def _share_read(sample: Sequence[Conversation], batch_size: int) -> float:
+    """Which share of their tokens a training reads, as what a batch begins with is read once; judged by the letters."""
+    texts = [_text(one) for one in sample]
+    read = num_read(texts, cheapest_order(texts, batch_size), batch_size)
+    return min(1.0, read / max(1, sum(map(len, texts))))
 
 
 def _text(one: Conversation) -> str:
