@@ -103,8 +103,8 @@ def answer(system: System, example: Chat, config: DistillationConfig, *, run: Ru
 
 
 def conversations(example: Chat, config: DistillationConfig) -> list[Conversation]:
-    """What is learned from one example: its recorded answer."""
-    return [Conversation(example.id, example.messages, example.response, example.tools)]
+    """What is learned from one example: its answer, and where it is known the worse one."""
+    return [Conversation(example.id, example.messages, example.response, example.tools, example.rejected or None)]
 
 
 def estimate(outline: Outline, config: DistillationConfig, machine: Machine) -> Estimate:
