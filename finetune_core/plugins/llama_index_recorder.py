@@ -87,7 +87,8 @@ def _is_written_out(asked: Mapping[Any, Any], chat: Mapping[Any, Any], keys: Any
 def _event(asked: Mapping[Any, Any], said: Mapping[Any, Any], started: float, keys: Any) -> Event:
     is_chat = keys.MESSAGES in asked or keys.MESSAGES in said
     source = "chat" if is_chat else "completion"
-    model = str((asked.get(keys.SERIALIZED) or {}).get("model", ""))
+    known = asked.get(keys.SERIALIZED) or {}
+    model = str(known.get("model") or known.get("model_name") or "")
     prompt = asked.get(keys.PROMPT) or said.get(keys.PROMPT) or ""
     given = asked.get(keys.MESSAGES) or said.get(keys.MESSAGES) or ()
     messages = [openai_message(one) for one in given] if is_chat else [{"role": "user", "content": str(prompt)}]

@@ -30,7 +30,7 @@ def question_answer(body: dict[str, Any]) -> str:
 
 def completion(body: dict[str, Any], text: str, finish_reason: str = "stop") -> dict[str, Any]:
     """A chat completion that says `text`; a token for every four characters."""
-    asked = sum(len(message["content"]) for message in body["messages"]) // 4
+    asked = sum(len(message["content"] or "") for message in body["messages"]) // 4
     said = len(text) // 4
     return {
         "id": "chatcmpl-loopback",
