@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from components.empty import empty_state
-from components.text import t
+from components.text import t, tn
 from components.train_base_model import train_base_model
 from finetune_core.workspace import teaching
 
@@ -25,10 +25,11 @@ def teacher_answers(project_id: str, *, key: str) -> dict[str, Any] | None:
         return None
     st.subheader(t("What it is asked"), anchor=False)
     with_pending = st.toggle(
-        t("Also ask the {num} questions that wait for review", num=f"{num_pending:,}"), value=not num_accepted,
+        tn("Also the {num} question that waits for review", "Also the {num} questions that wait for review", num_pending),
+        value=not num_accepted,
         key=f"{key}_pending", disabled=not num_pending,
     )  # fmt: skip
-    st.caption(t("{num} questions are accepted.", num=f"{num_accepted:,}"))
+    st.caption(tn("{num} question is accepted.", "{num} questions are accepted.", num_accepted))
     first, second, third, fourth = st.columns(4)
     values: dict[str, Any] = {
         "include_pending": with_pending and num_pending > 0,

@@ -26,7 +26,7 @@ def page() -> None:
     project = current_project()
     kind = review_kind(project.id, (*ALWAYS, *teaching.RECORDS, "SqlQuestion"), key="kind")
     if kind in teaching.RECORDS:
-        teacher(project.id, kind, key="teacher")
+        teacher(project.id, kind, key=f"teacher_{kind}")
         return
     if kind != datasets.PAIRS:
         is_sql = kind == "SqlQuestion"

@@ -155,12 +155,21 @@ def read_calls(text: str) -> list[dict[str, Any]] | None:
 
 def is_valid(calls: Sequence[Mapping[str, Any]] | None, tools: Sequence[Tool]) -> bool:
     """Whether there are only calls of these functions, each with arguments that its JSON Schema (2020-12) allows."""
-    if calls is None:
-        return False
+    return calls is not None and not problem(calls, tools)
+
+
+def problem(calls: Sequence[Mapping[str, Any]], tools: Sequence[Tool]) -> str:
+    """Why these functions do not allow the calls, in a sentence about the first that is wrong; "" if they do."""
     validators = {
         tool["function"]["name"]: _validator(json.dumps(tool["function"].get("parameters") or {})) for tool in tools
     }
-    return all(call["name"] in validators and validators[call["name"]].is_valid(call["arguments"]) for call in calls)
+    for call in calls:
+        if call["name"] not in validators:
+            return f"There is no function {call['name'][:60]!r}."
+        if wrong := next(validators[call["name"]].iter_errors(call["arguments"]), None):
+            place = ".".join(str(part) for part in wrong.absolute_path)
+            return f"{call['name']}{f', {place}' if place else ''}: {wrong.message[:200]}."
+    return ""
 
 
 def evaluate_calls(caller: Caller | Silent, part: Part[ToolCall], run: Run) -> Report:

@@ -1,15 +1,17 @@
 """What a teacher, a strong model, is asked for: answers, grades or calls; and how what it gives is kept, waiting for review."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from sqlalchemy import Connection
 
 from finetune_core.errors import DatasetError
-from finetune_core.jobs import answer_writers
+from finetune_core.jobs import answer_writers, call_writers, grading_writers
 from finetune_core.jobs.answer_writers import AnswerTask
+from finetune_core.jobs.call_writers import CallTask
 from finetune_core.jobs.chat_writers import WritingParams
+from finetune_core.jobs.grading_writers import GradingTask
 from finetune_core.jobs.run import JobRun
 from finetune_core.jobs.writing import Call, Plan, planned
 from finetune_core.storage import demonstrations
@@ -18,11 +20,24 @@ from finetune_core.storage.generations import Asked, GenerationState
 from finetune_core.storage.pairs import PairSource, PairState
 from finetune_core.synthesis.taught import Taught
 
-PROMPTS = {"Chat": answer_writers.PROMPT}
+PROMPTS = {"Chat": answer_writers.PROMPT, "ToolCall": "", "Judgement": "", "Comparison": ""}
 """By kind of record, the prompt that a project may have its own edition of; "" where the student's own has to be asked."""
-NOUNS = {"Chat": "answer"}
+NOUNS = {"Chat": "answer", "ToolCall": "call", "Judgement": "score", "Comparison": "preference"}
 SET_ASIDE_BY = "teacher"
 """What sets examples aside that the teacher gave and that cannot be right."""
+
+_NOTHING = {
+    "Chat": (
+        "There is no question to answer: none is accepted.",
+        "Accept questions on the Review page, or take the pending ones too.",
+    ),
+    "ToolCall": ("There is no text to call functions for.", "Paste or upload some."),
+    "Judgement": ("There is no answer to score.", "Record or import chats first, or upload answers."),
+    "Comparison": (
+        "There are no two different answers to one question to compare.",
+        "Have several answers recorded for each question, or upload pairs of answers.",
+    ),
+}  # fmt: skip
 
 
 class TeachingParams(WritingParams):
@@ -30,28 +45,43 @@ class TeachingParams(WritingParams):
 
     generator: Literal["endpoint", "gguf"] = "endpoint"
     temperature: float = Field(0.2, ge=0, le=2)
-    task: AnswerTask
+    task: Annotated[AnswerTask | GradingTask | CallTask, Field(discriminator="record")]
 
 
 def open_writer(run: JobRun, params: TeachingParams) -> Any:
     """The writer of that kind, ready. Raises ProviderError."""
-    return answer_writers.open_writer(run, params, params.task)
+    task = params.task
+    if isinstance(task, AnswerTask):
+        return answer_writers.open_writer(run, params, task)
+    if isinstance(task, CallTask):
+        return call_writers.open_writer(params, task)
+    return grading_writers.open_writer(params, task)
 
 
 def sketched_writer(project_id: str, params: TeachingParams) -> Any:
     """The same with the same key, but unable to write: for estimates."""
-    return answer_writers.sketched_writer(project_id, params, params.task)
+    task = params.task
+    if isinstance(task, AnswerTask):
+        return answer_writers.sketched_writer(project_id, params, task)
+    if isinstance(task, CallTask):
+        return call_writers.sketched_writer(params, task)
+    return grading_writers.sketched_writer(params, task)
 
 
 def plan(connection: Connection, project_id: str, params: TeachingParams, writer: Any) -> Plan[Any]:
     """The calls that are missing. Raises DatasetError where there is nothing to ask about."""
-    chosen = answer_writers.subjects(connection, project_id, params.task, params.seed)
+    task, num_each = params.task, 1
+    chosen: Sequence[Any]
+    if isinstance(task, AnswerTask):
+        chosen, num_each = answer_writers.subjects(connection, project_id, task, params.seed), task.num_answers
+    elif isinstance(task, CallTask):
+        chosen = call_writers.subjects(project_id, task)
+    else:
+        chosen = grading_writers.subjects(connection, project_id, task)
     if not chosen:
-        raise DatasetError(
-            "There is no question to answer: none is accepted.",
-            hint="Accept questions on the Review page, or take the pending ones too.",
-        )
-    return planned(connection, project_id, chosen, params.task.num_answers, writer)
+        message, hint = _NOTHING[task.record]
+        raise DatasetError(message, hint=hint)
+    return planned(connection, project_id, chosen, num_each, writer)
 
 
 class TaughtKeeper:

@@ -1,13 +1,18 @@
 """A teacher, a strong model, recorded here: what it is asked, what that takes, and what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from finetune_core.corpus.interchange import demonstrations as files
+from finetune_core.corpus.interchange.fields import group_of
+from finetune_core.corpus.interchange.row_formats import RowFormat
 from finetune_core.jobs import chat_writers
 from finetune_core.jobs import teaching as writers
 from finetune_core.jobs.answer_writers import AnswerTask
 from finetune_core.jobs.teaching import TeachingParams
-from finetune_core.storage import database, examples
+from finetune_core.records import Judgement, ToolCall
+from finetune_core.storage import database, examples, inputs
 from finetune_core.wording import counted
 from finetune_core.workspace import generation, jobs
 from finetune_core.workspace.generation import Estimate, GeneratorView, Outcome
@@ -16,10 +21,10 @@ __all__ = ["AnswerTask", "TeachingParams"]
 
 JOB = "teach"
 DEFAULT_GENERATOR = "endpoint"
-RECORDS = ("Chat",)
+RECORDS = ("Chat", "ToolCall", "Judgement", "Comparison")
 """The kinds of demonstration that a teacher can give here, by the names of their records."""
 _SECONDS_PER_CALL = {"endpoint": 4.0, "gguf": 15.0}
-_TOKENS_EACH = {"Chat": 150}
+_TOKENS_EACH = {"Chat": 150, "ToolCall": 40, "Judgement": 80, "Comparison": 160}
 
 
 def generators() -> list[GeneratorView]:
@@ -39,6 +44,48 @@ def num_questions(project_id: str) -> tuple[int, int]:
     """How many questions of the project are accepted, and how many wait for review."""
     with database.reading() as connection:
         return examples.num_chosen(connection, project_id)
+
+
+def keep_texts(project_id: str, text: str) -> str:
+    """Keep a text or query a line, for `CallTask.inputs`; the name it is kept under, "" for nothing but empty lines."""
+    rows = [{"text": line} for line in dict.fromkeys(map(str.strip, text.splitlines())) if line]
+    return (
+        inputs.keep(project_id, [{**row, "group": group_of({}, row["text"]), "split": ""} for row in rows])
+        if rows
+        else ""
+    )
+
+
+def keep_file(project_id: str, record: str, path: Path) -> str:
+    """Keep what a file asks, for `inputs` of a task: texts, answers to score or two to compare; the name it is kept under.
+
+    What the file says of what is right is left out. Raises DatasetError for anything wrong with the file.
+    """
+    brought = files.read_ungraded(path, record)
+    return inputs.keep(
+        project_id, [_row(one.example) | {"group": one.example.group, "split": one.split} for one in brought]
+    )
+
+
+def formats(record: str) -> Sequence[RowFormat]:
+    """The forms that such files may have."""
+    return files.UNGRADED[record]
+
+
+def num_kept(project_id: str, name: str) -> int:
+    """How many rows are kept under a name. Raises StorageError if they are gone."""
+    return len(inputs.read(project_id, name))
+
+
+def _row(example: Any) -> dict[str, str]:
+    if isinstance(example, ToolCall):
+        return {"text": str(example.messages[-1]["content"])}
+    answers = (
+        {"response": example.response}
+        if isinstance(example, Judgement)
+        else {"first": example.first, "second": example.second}
+    )
+    return {"query": example.query, "reference": example.reference, **answers}
 
 
 def prompt_of(record: str) -> str:

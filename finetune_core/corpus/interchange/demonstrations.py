@@ -38,11 +38,6 @@ def _lines(row_of: Callable[[Any], Mapping[str, Any]]) -> Callable[[Written], st
     return lambda given: "".join(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one, _ in given)
 
 
-def _all_lines(rows_of: Callable[[Iterable[Any]], Iterable[Mapping[str, Any]]]) -> Callable[[Written], str]:
-    """For forms that take only some of the records."""
-    return lambda given: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(one for one, _ in given))
-
-
 def _listed(row_of: Callable[[Any], Mapping[str, Any]]) -> Callable[[Written], str]:
     return lambda given: json.dumps([row_of(one) for one, _ in given], ensure_ascii=False, indent=1)
 
@@ -79,14 +74,6 @@ FILES: dict[str, KindFiles] = {
             "jsonl": _JSONL,
             "sharegpt": WrittenFormat("ShareGPT", ".json", _listed(chats.write_sharegpt)),
             "alpaca": WrittenFormat("Alpaca", ".json", _listed(chats.write_alpaca)),
-            "preferences": WrittenFormat(
-                "OpenAI preferences JSONL (chats with a rejected answer)",
-                ".jsonl",
-                _all_lines(chats.write_openai_preferences),
-            ),
-            "trl": WrittenFormat(
-                "TRL preferences JSONL (chats with a rejected answer)", ".jsonl", _all_lines(chats.write_trl)
-            ),
         },
     ),
     ToolCall.__name__: KindFiles(
@@ -98,18 +85,7 @@ FILES: dict[str, KindFiles] = {
         },
     ),
     Judgement.__name__: KindFiles(judgements.FORMATS, judgements.FORMATS[-1], {"jsonl": _JSONL, "csv": _CSV}),
-    Comparison.__name__: KindFiles(
-        preferences.FORMATS,
-        preferences.FORMATS[0],
-        {
-            "jsonl": _JSONL,
-            "csv": _CSV,
-            "preferences": WrittenFormat(
-                "OpenAI preferences JSONL (without ties)", ".jsonl", _all_lines(preferences.write_openai)
-            ),
-            "trl": WrittenFormat("TRL preferences JSONL (without ties)", ".jsonl", _all_lines(preferences.write_trl)),
-        },
-    ),
+    Comparison.__name__: KindFiles(preferences.FORMATS, preferences.FORMATS[0], {"jsonl": _JSONL, "csv": _CSV}),
     SqlQuestion.__name__: KindFiles(
         sql_questions.FORMATS,
         sql_questions.OWN,
@@ -130,6 +106,19 @@ def read(path: Path, kind: str) -> tuple[str, list[Brought]]:
     if kind == SqlQuestion.__name__ and path.is_dir():
         return sql_questions.read_spider(path)
     return read_rows(path, _files(kind).formats)
+
+
+UNGRADED: dict[str, Sequence[RowFormat]] = {
+    Judgement.__name__: judgements.UNGRADED,
+    Comparison.__name__: preferences.UNGRADED,
+    ToolCall.__name__: tool_calls.UNGRADED,
+}
+"""What a strong model can be asked about, by the name of the record's class: rows without what is right for them."""
+
+
+def read_ungraded(path: Path, kind: str) -> list[Brought]:
+    """What a file asks, in records whose right answer is left empty. Raises DatasetError for anything wrong with it."""
+    return read_rows(path, UNGRADED[kind])[1]
 
 
 def read_one(kind: str, fields: Mapping[str, Any], where: str) -> Any:

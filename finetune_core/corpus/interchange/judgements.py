@@ -47,6 +47,21 @@ FORMATS = (
 )
 
 
+def _read_ungraded(rows: Rows) -> Iterator[Brought]:
+    """The same rows without what anybody said of the answers: all have the lowest score."""
+    for where, row in rows:
+        flat = _flat(row) if "passage" in row else dict(row)
+        plain = {name: value for name, value in flat.items() if name not in ("id", "feedback")}
+        yield Brought(_made(plain, 1.0, (), where, (1.0, 5.0)), split_of(row, where), where)
+
+
+UNGRADED = (
+    RowFormat("FeedbackQA", ("question", "passage"), _read_ungraded),
+    RowFormat("Questions with answers", ("query|question", "response|answer"), _read_ungraded),
+)
+"""Answers that nobody has scored; where somebody did, that is left out."""
+
+
 def _made(
     row: Mapping[str, Any], score: float, ratings: tuple[float, ...], where: str, scale: tuple[float, float]
 ) -> Judgement:

@@ -66,6 +66,17 @@ OWN = RowFormat("Ayar calls", ("messages", "tools", "calls"), _read_records)
 OPENAI = RowFormat("OpenAI chat with tools", ("messages", "tools|functions"), _read_openai)
 SLOTS = RowFormat("Texts with slots", ("text", "slots"), _read_slots)
 
+
+def _read_texts(rows: Rows) -> Iterator[Brought]:
+    """Texts that no function was called for yet."""
+    for where, row in rows:
+        text = text_of(row, ("text", "query", "question"), where, needed=True)
+        asked: tuple[Message, ...] = ({"role": "user", "content": text},)
+        yield Brought(ToolCall(id_of({}, text), asked, (), (), group_of(row, text)), split_of(row, where), where)
+
+
+UNGRADED = (RowFormat("Texts", ("text|query|question",), _read_texts),)
+
 Found = tuple[str, Mapping[str, Any], Sequence[Message], Sequence[Tool], Sequence[dict[str, Any]]]
 """Where a row stands, its fields, and what was read of them: messages, tools, calls."""
 

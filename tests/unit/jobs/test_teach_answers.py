@@ -227,11 +227,11 @@ def test_from_the_page(
     project_id = asked_project()
     provider(vendor, monkeypatch)
     app = open_page("generate", project=project_id, kind="chats")
-    app.segmented_control(key="teacher_task_embedder.kind").set_value("service").run()
-    app.selectbox(key="teacher_task_embedder.service").set_value(embedder).run()
-    app.number_input(key="teacher_task_questions").set_value(3).run()
+    app.segmented_control(key="teacher_Chat_task_embedder.kind").set_value("service").run()
+    app.selectbox(key="teacher_Chat_task_embedder.service").set_value(embedder).run()
+    app.number_input(key="teacher_Chat_task_questions").set_value(3).run()
     assert "Record 3 answers" in [button.label for button in app.main.button]
-    app.button(key="teacher_start_go").click().run()
+    app.button(key="teacher_Chat_start_go").click().run()
     assert not app.error
     assert run_queued_here() == 1
     app.run()
