@@ -17,7 +17,7 @@ install: $(VENV)/.installed
 
 # The browser's tests come after the others, in a process of their own: Playwright leaves an event loop running.
 test: check
-	$(BIN)/pytest --numprocesses 2 --dist loadscope --ignore tests/browser
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --ignore tests/browser
 	$(BIN)/pytest tests/browser
 
 check: $(VENV)/.installed-dev

@@ -2,40 +2,37 @@
 
 import streamlit as st
 
+from components.answer_column import answer_column, answer_text
 from components.text import plain, t
-from finetune_core.workspace import comparisons
-from finetune_core.workspace.comparisons import ComparisonView, Outcome, SystemAnswer
+from finetune_core.workspace import answers
+from finetune_core.workspace.comparisons import ComparisonView, Outcome
 
-_TALL = 600
-"""Characters from which a text scrolls in a box of its own."""
+_SIDE_BY_SIDE = 3
 
 
 def compare_answers(view: ComparisonView, system: str, outcome: Outcome, *, key: str) -> None:
-    """The example on top, then a column for each of base and tuned, and below them whoever else answered."""
-    expected, said = comparisons.answers(view, system, outcome.question_id)
+    """The example on top, then a column for each of base, tuned and what they should learn from, and below whoever else
+    answered."""
+    expected, said = answers.answers(view, system, outcome.question_id)
     st.caption(t("Asked"))
-    _text(outcome.query)
+    answer_text(outcome.query)
+    _passages(answers.passages(view, outcome.question_id), f"{key}_{system}_{outcome.question_id}_passages")
     st.caption(t("Right"))
-    _text(expected or t("nothing"))
-    for start in range(0, len(said), 2):
-        for column, one in zip(st.columns(2, gap="medium"), said[start : start + 2], strict=False):
-            with column:
-                _answer(one)
-
-
-def _answer(one: SystemAnswer) -> None:
+    answer_text(expected or t("nothing"))
     titles = {"base": t("Base"), "tuned": t("Tuned")}
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{titles.get(one.role) or plain(one.name)}**", width="content")
-        if one.score is not None:
-            st.badge(
-                f"{one.score:.2f}", color="green" if one.score >= 1 else "gray", help=t("How right it is, from 0 to 1.")
-            )
-    _text(one.answer or t("no answer"))
-    if one.note:
-        st.caption(plain(one.note))
+    for start in range(0, len(said), _SIDE_BY_SIDE):
+        shown = said[start : start + _SIDE_BY_SIDE]
+        width = min(_SIDE_BY_SIDE, len(said))
+        for place, (column, one) in enumerate(zip(st.columns(width, gap="medium"), shown, strict=False)):
+            with column:
+                title = titles.get(one.role) or plain(one.name)
+                answer_column(one, title, one.score, key=f"{key}_{system}_{outcome.question_id}_{start + place}")
 
 
-def _text(text: str) -> None:
-    """Text of people and models is never rendered, only shown."""
-    st.code(text, language=None, wrap_lines=True, height=220 if len(text) > _TALL else "content")
+def _passages(passages: tuple[str, ...], key: str) -> None:
+    if not passages:
+        return
+    with st.expander(t("Passages in the prompt"), key=key, on_change="rerun") as shown:
+        if shown.open:
+            for passage in passages:
+                answer_text(passage)

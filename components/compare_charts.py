@@ -16,7 +16,8 @@ _BASELINES = ("floor", "other", "third")
 
 def compare_charts(view: ComparisonView, system: str, *, key: str) -> None:
     """Two charts side by side: values of floor, base and tuned; differences of tuned and base."""
-    names = [name for name in view.result["metrics"] if not view.result["titles"][name].startswith("ragas")]
+    titles = view.result["titles"]
+    names = [name for name in view.result["metrics"] if view.has_answers or not titles[name].startswith("ragas")]
     height = 90 + _ROW_PX * len(names)
     left, right = st.columns(2, gap="large")
     with left:

@@ -7,7 +7,7 @@ from components.compare_lists import compare_lists
 from components.pager import pager
 from components.text import plain, t
 from finetune_core.workspace import comparisons
-from finetune_core.workspace.comparisons import Change, ComparisonView, Length, Outcome, OutcomeFilter
+from finetune_core.workspace.comparisons import Change, ComparisonView, Length, Outcome, OutcomeFilter, OutcomePage
 
 _PAGE = 8
 _MAX_LABEL = 240
@@ -19,8 +19,8 @@ def compare_questions(view: ComparisonView, system: str, *, key: str) -> None:
     st.subheader(t("Question by question"), anchor=False)
     chosen = _filter(view, key)
     everything = comparisons.outcomes(view, system, OutcomeFilter(None, chosen.document, chosen.length), limit=0)
-    change = _change(everything.counts, key)
-    chosen = OutcomeFilter(change, chosen.document, chosen.length)
+    change, is_ungraded = _change(everything, key)
+    chosen = OutcomeFilter(change, chosen.document, chosen.length, is_ungraded)
     slot = st.container(gap="xsmall")
     num = comparisons.outcomes(view, system, chosen, limit=0).num_matching
     offset = pager(num, _PAGE, key=f"{key}_page_{view.id}_{system}_{chosen}")
@@ -53,19 +53,23 @@ def _filter(view: ComparisonView, key: str) -> OutcomeFilter:
     return OutcomeFilter(document=document or "", length=Length(length) if length else None)
 
 
-def _change(counts: dict[Change, int], key: str) -> Change | None:
+def _change(everything: OutcomePage, key: str) -> tuple[Change | None, bool]:
+    """Which change to look at, None for all, and whether only those that a judge could not grade."""
+    counts = everything.counts
     titles = {
         "lost": t("Lost {num}", num=counts[Change.LOST]),
         "won": t("Won {num}", num=counts[Change.WON]),
         "unchanged": t("Unchanged {num}", num=counts[Change.UNCHANGED]),
         "all": t("All {num}", num=sum(counts.values())),
     }
+    if everything.num_ungraded:
+        titles["ungraded"] = t("Judge could not grade {num}", num=everything.num_ungraded)
     first = next((change.value for change in (Change.LOST, Change.WON) if counts[change]), "all")
     chosen = st.segmented_control(
         t("What tuning did"), list(titles), default=first, required=True, format_func=lambda name: titles[name],
         key=f"{key}_change", label_visibility="collapsed",
     )  # fmt: skip
-    return None if chosen in (None, "all") else Change(chosen)
+    return (Change(chosen) if chosen in set(Change) else None), chosen == "ungraded"
 
 
 def _question(view: ComparisonView, system: str, outcome: Outcome, key: str) -> None:

@@ -59,6 +59,9 @@ def _asked(one: Demonstration, texts: dict[str, str]) -> list[dict[str, Any]]:
         else:
             found.append(_passage(t(field.title), text, is_sql=is_sql, is_code=is_code))
     found += [_passage(t("Context"), text) for text in one.content.get("contexts", ())]
+    if rejected := getattr(one.example, "rejected", None):
+        [(_, said)] = demonstration_fields.turns([rejected])
+        found.append(_passage(t("Rejected answer"), said))
     if ratings := one.content.get("ratings"):
         found.append(_passage(t("Ratings of several people"), ", ".join(f"{value:g}" for value in ratings)))
     if votes := one.content.get("votes"):

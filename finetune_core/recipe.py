@@ -52,6 +52,24 @@ class Service(Protocol):
     def prices(self) -> Prices: ...
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a comparison found of a tuned model on the test examples of a dataset version.
+
+    `config` are the settings it was tuned with; `metrics` holds for each metric its `value`, `low` and `high` (None where
+    there is none) and `num_failed`; `facts` is what its report said besides.
+    """
+
+    recipe: str
+    name: str
+    config: Mapping[str, Any]
+    comparison_id: str
+    dataset: str
+    num_examples: int
+    metrics: Mapping[str, Mapping[str, Any]]
+    facts: Mapping[str, Any]
+
+
 class Resources(Protocol):
     """What there is to build on: other tuned models, model services, and vectors that are known already."""
 
@@ -61,6 +79,9 @@ class Resources(Protocol):
 
     def model_folder(self, model_id: str) -> Path:
         """The checked folder of another tuned model of the same project. Raises ArtefactError if it is gone or altered."""
+
+    def measured(self, model_id: str) -> Measured | None:
+        """What the newest comparison found of another tuned model of the project; None if it was never compared."""
 
     def service(self, name: str) -> Service:
         """The model service of that name. Raises ProviderError if there is none."""

@@ -118,7 +118,8 @@ class Chat:
 
     `messages` ends before the answer, `response` is the assistant's message. `tools` are those it could call. `contexts`
     are the passages that stand in the prompt, `reference` is the true answer, "" where unknown; `model` says who answered,
-    and what that took follows, 0 where unknown. `group` is the document it is about.
+    and what that took follows, 0 where unknown, which makes no difference between two chats. `group` is the document it is
+    about. `rejected` is an assistant's message that is a worse answer than `response`, {} where none is known.
     """
 
     id: str
@@ -133,6 +134,7 @@ class Chat:
     input_tokens: int = field(default=0, compare=False)
     output_tokens: int = field(default=0, compare=False)
     seconds: float = field(default=0.0, compare=False)
+    rejected: Message = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ _STEMS = {
     "weighted_kappa": "weighted kappa", "mean_absolute_error": "mean absolute error", "pearson": "Pearson",
     "spearman": "Spearman", "answered": "answers with a grade", "flip_rate": "flips when swapped",
     "agreement_where_decided": "agreement where decided", "rouge_l": "ROUGE-L", "chrf": "chrF", "bleu": "BLEU",
+    "judged_correctness": "judged correctness",
     "right_calls": "right calls", "right_sql": "right queries", "execution_match": "execution match",
     "parses": "queries that parse", "runs": "queries that run", "right_easy": "right, easy", "right_medium": "right, medium",
     "right_hard": "right, hard", "right_extra": "right, extra hard",

@@ -8,8 +8,10 @@ from components.compare_downloads import compare_downloads
 from components.compare_launch import compare_launch
 from components.compare_metrics import compare_metrics
 from components.compare_movement import compare_movement
+from components.compare_panel import compare_panel
 from components.compare_picker import compare_picker
 from components.compare_questions import compare_questions
+from components.compare_radar import compare_radar
 from components.compare_system import compare_system
 from components.compare_verdict import compare_verdict
 from components.compare_worth import compare_worth
@@ -34,9 +36,11 @@ def page() -> None:
     system = compare_system(view, key="system")
     compare_metrics(view, system, key="metrics")
     compare_charts(view, system, key="charts")
+    compare_radar(view, system, key="radar")
     compare_confusion(view, system, key="confusion")
     compare_movement(view, system, key="movement")
     compare_questions(view, system, key="questions")
+    compare_panel(view, system, key="panel")
     compare_downloads(view, key="download")
 
 

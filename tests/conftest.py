@@ -33,20 +33,41 @@ from tests.training_fixtures import (  # noqa: F401  fixtures for every test
     tuned_chat,
 )
 
+SHARED_TRAININGS = ("trained", "tuned_chat")
+"""How the names of fixtures begin that hold a training made once in each process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file stay in one process, and all files that share trainings in the same, so that each is made once."""
+    sharing = {
+        item.path
+        for item in items
+        if any(name.startswith(SHARED_TRAININGS) for name in getattr(item, "fixturenames", ()))
+    }
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("trainings" if item.path in sharing else str(item.path)))
+
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+@pytest.fixture
+def home_folder(tmp_path: Path) -> Path:
+    """Where the test's home will be."""
+    return tmp_path / "home"
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(home_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty AYAR_HOME; no `.env` and no AYAR_* or key variable leaks in."""
     for variable in list(os.environ):
         if variable.startswith("AYAR_") or variable.endswith("_API_KEY"):
             monkeypatch.delenv(variable)
     monkeypatch.setattr("finetune_core.settings.ENV_FILE", tmp_path / "no.env")
-    monkeypatch.setenv("AYAR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("AYAR_HOME", str(home_folder))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    yield tmp_path / "home"
-    if (tmp_path / "home" / database.FILE_NAME).is_file():
+    yield home_folder
+    if (home_folder / database.FILE_NAME).is_file():
         with contextlib.suppress(StorageError):  # the test damaged it
             supervisor.stop_workers()
     database._engine.cache_clear()

@@ -41,12 +41,16 @@ class RecordedRun:
         self.kill_at: int | None = None
         self.folders: dict[str, Path] = {}
         self.services: dict[str, Any] = {}
+        self.measurements: dict[str, Any] = {}
         self.num_searches: Counter[str] = Counter()
         self.num_tokens: Counter[str] = Counter()
         self.trained: list[tuple[str, str, int]] = []
 
     def model_folder(self, model_id: str) -> Path:
         return self.folders[model_id]
+
+    def measured(self, model_id: str) -> Any:
+        return self.measurements.get(model_id)
 
     def service(self, name: str) -> Any:
         return self.services[name]

@@ -84,6 +84,10 @@ class KeptAnswers:
         self.known: dict[str, Answered] = _read(kept) if kept else {}
         self._kept = kept
 
+    def answers(self, requests: Sequence[Request]) -> list[Answered | None]:
+        """What is known of each request, None of one that was not answered."""
+        return [self.known.get(request_key(request)) for request in requests]
+
     def take(self, key: str, answer: Answered) -> None:
         """Keep one; not from several threads at once."""
         self.known[key] = answer

@@ -11,7 +11,8 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ import numpy as np
 from finetune_core.evaluation.asking import Answered, KeptAnswers, ask, cost_facts, request_key
 from finetune_core.evaluation.said import conversation_text
 from finetune_core.metrics.ranking import Mean
+from finetune_core.providers.chat import CapReachedError, Request, estimated_tokens
 from finetune_core.providers.chat import Chat as ChatModel
-from finetune_core.providers.chat import Request
 from finetune_core.providers.embedder import Embedder
 from finetune_core.recipe import Metric, Prices, Report, Run
 from finetune_core.records import Chat, Part, content_id
@@ -34,6 +35,10 @@ RAGAS_ANSWER_METRICS: dict[str, Metric] = {
 MAX_TOKENS = 1024
 NUM_REPEATED, NUM_REPETITIONS = 10, 3
 """So many answers are graded so often, to see how much the judge disagrees with itself."""
+MAX_VERDICTS, MAX_CHARACTERS = 12, 300
+"""So much of what the judge said is kept for each grade, and of each text in it."""
+
+_PROMPT_TOKENS, _SAID_TOKENS = 800, 150  # of ragas' own instructions and examples, and of a usual reply
 
 
 def judged(
@@ -48,28 +53,59 @@ def judged(
 ) -> Report:
     """The report with a column (N,) for each of `RAGAS_ANSWER_METRICS`, for `max_answers` answers chosen by the run's seed.
 
-    NaN for the others, and where a metric needs what the example has not (passages, a true answer) or the judge's reply
-    could not be read. Facts: `judge` with its name, tokens, cost, `num_unreadable` and `noise` (the standard deviation of
-    a grade of the same answer, by metric). What the judge said is kept in the run's folder. Raises ProviderError if the judge
-    fails altogether.
+    NaN for the others, and where a metric needs what the example has not (passages, a true answer), the judge's reply could
+    not be read, or a cap kept the judge from being asked. The details of these answers gain `judged`: for each metric that
+    was asked for its `grade` (None if there is none), and in `said` the judge's verdicts (`text`, `verdict`, `reason`). Facts:
+    `judge` with its name, tokens, cost, `num_judged`, `num_unreadable`, `num_capped` and `noise` (the standard deviation of a
+    grade of the same answer, by metric). What the judge said is kept in the run's folder. Raises ProviderError if the
+    judge fails altogether.
     """
     chosen = np.sort(np.random.default_rng(run.seed).permutation(len(part))[:max_answers])
     rows = [_Row.of(part.examples[number], report.details[number]["answer"]) for number in chosen]
     kept = KeptAnswers(run.workdir / f"judged-{content_id(str(getattr(judge, 'fingerprint', judge.name)))}.jsonl")
     grader = _Grader(judge, embedder, kept, run.checkpoint)
-    values = grader.grade(rows, 0, lambda done: run.progress(done, f"{judge.name} grades {report.system}"))
+    graded = grader.grade(rows, 0, lambda done: run.progress(done, f"{judge.name} grades {report.system}"))
     again = [grader.grade(rows[:NUM_REPEATED], number, lambda _: None) for number in range(1, NUM_REPETITIONS)]
-    columns = dict(report.columns)
+    columns, details = dict(report.columns), list(report.details)
     for name in RAGAS_ANSWER_METRICS:
         columns[name] = np.full(len(part), np.nan)
-        columns[name][chosen] = [value[name] for value in values]
-    noise = _noise([values[:NUM_REPEATED], *again])
+        columns[name][chosen] = [grades[name].value if name in grades else math.nan for grades in graded]
+    for number, grades in zip(chosen, graded, strict=True):
+        judged_by = {name: grade.as_json() for name, grade in grades.items()}
+        details[number] = {**details[number], "judged": judged_by}
     facts = {
         "name": judge.name,
-        **cost_facts(list(kept.known.values()), prices),
+        **cost_facts([kept.known[key] for key in sorted(grader.used)], prices),
+        "num_judged": len(rows),
         "num_unreadable": grader.num_unreadable,
+        "num_capped": grader.num_capped,
+        "noise": _noise([graded[:NUM_REPEATED], *again]),
     }
-    return replace(report, columns=columns, facts={**report.facts, "judge": {**facts, "noise": noise}})
+    return replace(report, columns=columns, details=tuple(details), facts={**report.facts, "judge": facts})
+
+
+def judge_effort(part: Part[Chat], answer_tokens: int, max_answers: int) -> tuple[int, int, int]:
+    """About how many calls grading the answers to `max_answers` of these takes, and how many tokens they give and take.
+
+    `answer_tokens` is how long an answer is. Repetitions, which show the judge's noise, are counted.
+    """
+    calls = given = 0
+    share = min(1.0, max_answers / max(1, len(part)))
+    for example in part.examples:
+        row = _Row.of(example, "-")
+        passages, reference = sum(map(estimated_tokens, row.contexts)), estimated_tokens(row.reference)
+        for name in row.wanted():
+            num, texts = {
+                "faithfulness": (2, passages + 2 * answer_tokens),
+                "answer_relevancy": (1, answer_tokens),
+                "context_precision": (len(row.contexts), passages + len(row.contexts) * reference),
+                "context_recall": (1, passages + reference),
+                "factual_correctness": (4, 3 * (answer_tokens + reference)),
+            }[name]
+            calls, given = calls + num, given + num * _PROMPT_TOKENS + texts
+    repeated = 1 + (NUM_REPETITIONS - 1) * min(NUM_REPEATED, max_answers) / max(1, min(max_answers, len(part)))
+    num_calls = math.ceil(calls * share * repeated)
+    return num_calls, math.ceil(given * share * repeated), num_calls * _SAID_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +136,20 @@ class _Row:
         return found
 
 
+@dataclass(slots=True)
+class _Grade:
+    """One metric of one answer; `said` are the judge's verdicts on single statements or passages."""
+
+    value: float = math.nan
+    said: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"grade": None if math.isnan(self.value) else self.value, "said": self.said[:MAX_VERDICTS]}
+
+
+_listening: ContextVar[list[dict[str, Any]]] = ContextVar("_listening")  # ragas keeps what the judge said to itself
+
+
 class _Grader:
     """ragas' metrics over one judge; what the judge said before is not asked again."""
 
@@ -108,9 +158,10 @@ class _Grader:
         self._judge, self._kept, self._checkpoint = judge, kept, checkpoint
         self._embedder = embedder
         self._asking: dict[str, asyncio.Lock] = {}
-        self.num_unreadable = 0
+        self.used: set[str] = set()
+        self.num_unreadable = self.num_capped = 0
 
-    def grade(self, rows: Sequence[_Row], repetition: int, tell: Callable[[float], None]) -> list[dict[str, float]]:
+    def grade(self, rows: Sequence[_Row], repetition: int, tell: Callable[[float], None]) -> list[dict[str, _Grade]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # ragas' imports warn of deprecations, and it leaves a file of its own open
             metrics = _metrics(_llm(self, repetition), _embeddings(self._embedder))
@@ -118,18 +169,15 @@ class _Grader:
 
     async def _grade(
         self, metrics: Mapping[str, Any], rows: Sequence[_Row], tell: Callable[[float], None]
-    ) -> list[dict[str, float]]:
+    ) -> list[dict[str, _Grade]]:
         at_once = asyncio.Semaphore(max(1, self._judge.num_parallel))
         num_done = 0
 
-        async def one(row: _Row) -> dict[str, float]:
+        async def one(row: _Row) -> dict[str, _Grade]:
             nonlocal num_done
             async with at_once:
                 self._checkpoint()
-                wanted = row.wanted()
-                found = dict.fromkeys(metrics, math.nan)
-                for name, given in wanted.items():
-                    found[name] = await self._value(metrics[name], given)
+                found = {name: await self._value(metrics[name], given) for name, given in row.wanted().items()}
                 num_done += 1
                 tell(num_done / len(rows))
                 return found
@@ -137,12 +185,16 @@ class _Grader:
         # Not a task group: that would hide the error of a service, or a stop, in a group of errors.
         return list(await asyncio.gather(*(one(row) for row in rows)))
 
-    async def _value(self, metric: Any, given: Mapping[str, Any]) -> float:
+    async def _value(self, metric: Any, given: Mapping[str, Any]) -> _Grade:
+        grade = _Grade()
+        _listening.set(grade.said)
         try:
-            return float((await metric.ascore(**given)).value)
+            grade.value = float((await metric.ascore(**given)).value)
         except _UnreadableError:
             self.num_unreadable += 1
-            return math.nan
+        except CapReachedError:
+            self.num_capped += 1
+        return grade
 
     async def ask(self, prompt: str, form: Any, repetition: int) -> Any:
         """The judge's reply as the object `form`. Raises _UnreadableError if it is none."""
@@ -155,7 +207,12 @@ class _Grader:
             async with self._asking.setdefault(key, asyncio.Lock()):
                 if key not in self._kept.known:
                     self._kept.take(key, await asyncio.to_thread(ask, self._judge, request))
-        return _read(self._kept.known[key], form)
+        self.used.add(key)
+        reply = _read(self._kept.known[key], form)
+        said = _listening.get()
+        # Of passages the order tells which is meant; a question asked three times over is said once.
+        said += [one for one in _verdicts(reply.model_dump()) if not one["text"] or one not in said]
+        return reply
 
 
 class _UnreadableError(Exception):
@@ -170,6 +227,19 @@ def _read(answer: Answered, form: Any) -> Any:
         return form.model_validate_json(text)
     except ValidationError as error:
         raise _UnreadableError(answer.failure or answer.text[:200]) from error
+
+
+def _verdicts(reply: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a reply of the judge says of single statements or of a passage; of a list without verdicts, nothing."""
+    listed = [one for value in reply.values() if isinstance(value, list) for one in value if isinstance(one, dict)]
+    found = []
+    for one in listed or [reply]:
+        verdict, text = one.get("verdict", one.get("attributed")), one.get("statement") or one.get("question") or ""
+        if verdict is not None or text:
+            reason = str(one.get("reason") or "")[:MAX_CHARACTERS]
+            is_met = None if verdict is None else bool(verdict)
+            found.append({"text": str(text)[:MAX_CHARACTERS], "verdict": is_met, "reason": reason})
+    return found
 
 
 def _metrics(llm: Any, embeddings: Any) -> dict[str, Any]:
@@ -211,11 +281,12 @@ def _embeddings(embedder: Embedder) -> Any:
     return Embeddings()
 
 
-def _noise(repetitions: Sequence[Sequence[Mapping[str, float]]]) -> dict[str, float | None]:
+def _noise(repetitions: Sequence[Sequence[Mapping[str, _Grade]]]) -> dict[str, float | None]:
     """The standard deviation of one grade around the mean of its repetitions, pooled over answers; None if unknown."""
     found: dict[str, float | None] = {}
     for name in RAGAS_ANSWER_METRICS:
-        grades_RN = np.array([[value[name] for value in values] for values in repetitions], dtype=np.float64)
+        values = [[grades[name].value if name in grades else math.nan for grades in graded] for graded in repetitions]
+        grades_RN = np.array(values, dtype=np.float64)
         grades_RN = grades_RN[:, ~np.isnan(grades_RN).any(axis=0)] if grades_RN.size else grades_RN.reshape(1, 0)
         known = grades_RN.shape[1] and grades_RN.shape[0] > 1
         found[name] = float(np.sqrt(grades_RN.var(axis=0, ddof=1).mean())) if known else None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from finetune_core.recipe import Run, Service
+from finetune_core.recipe import Measured, Run, Service
 
 
 class Portion:
@@ -16,6 +16,10 @@ class Portion:
     def model_folder(self, model_id: str) -> Path:
         """As the other run."""
         return self._run.model_folder(model_id)
+
+    def measured(self, model_id: str) -> Measured | None:
+        """As the other run."""
+        return self._run.measured(model_id)
 
     def service(self, name: str) -> Service:
         """As the other run."""

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, delete, insert
 from finetune_core.errors import JobCancelled, StopRequested
 from finetune_core.jobs import queue
 from finetune_core.jobs.states import Request
-from finetune_core.storage import database, generations, models, providers
+from finetune_core.recipe import Measured
+from finetune_core.storage import comparisons, database, generations, models, providers
 from finetune_core.storage.generations import Spend
 from finetune_core.storage.providers import Provider
 from finetune_core.storage.tables import job_fact
@@ -51,6 +52,11 @@ class JobRun:
         """The checked folder of another model of this project. Raises ArtefactError if it is gone or was altered."""
         with database.reading() as connection:
             return models.checked_folder(connection, self.project_id, model_id)
+
+    def measured(self, model_id: str) -> Measured | None:
+        """What the newest comparison found of another model of this project; None if it was never compared."""
+        with database.reading() as connection:
+            return comparisons.measured(connection, self.project_id, model_id)
 
     def service(self, name: str) -> Provider:
         """The provider of that name. Raises ProviderError if there is none."""

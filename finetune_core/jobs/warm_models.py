@@ -22,8 +22,18 @@ from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.routing import RoutingAnswer
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.warm_answers import answered
+from finetune_core.recipe import Measured
 from finetune_core.records import Corpus, Labelled
-from finetune_core.storage import artefacts, database, datasets, documents, generations, projects, providers
+from finetune_core.storage import (
+    artefacts,
+    comparisons,
+    database,
+    datasets,
+    documents,
+    generations,
+    projects,
+    providers,
+)
 from finetune_core.storage import models as model_rows
 from finetune_core.storage.generations import Spend
 from finetune_core.storage.providers import Provider
@@ -59,6 +69,11 @@ class AnsweringRun:
         """The checked folder of another model of the project. Raises ArtefactError if it is gone or was altered."""
         with database.reading() as connection:
             return model_rows.checked_folder(connection, self.project_id, model_id)
+
+    def measured(self, model_id: str) -> Measured | None:
+        """What the newest comparison found of another model of the project; None if it was never compared."""
+        with database.reading() as connection:
+            return comparisons.measured(connection, self.project_id, model_id)
 
     def service(self, name: str) -> Provider:
         """The provider of that name. Raises ProviderError if there is none."""

@@ -14,7 +14,7 @@ MIN_SHARED = 16
 """Fewer tokens that all rows of a batch begin with are not worth a reading of their own."""
 
 
-def shared_tokens(rows: Sequence[Sequence[int]]) -> int:
+def shared_tokens(rows: Sequence[Sequence[Any]]) -> int:
     """How many tokens all of two or more rows begin with, each keeping at least one of its own; 0 where they are few."""
     if len(rows) < 2:
         return 0
@@ -24,7 +24,7 @@ def shared_tokens(rows: Sequence[Sequence[int]]) -> int:
     return min(num, shortest - 1) if num >= MIN_SHARED else 0
 
 
-def cheapest_order(rows: Sequence[Sequence[int]], batch_size: int) -> list[int]:
+def cheapest_order(rows: Sequence[Sequence[Any]], batch_size: int) -> list[int]:
     """The positions of `rows` in an order that, cut into batches of `batch_size`, has few tokens to read.
 
     The longest first, so that little is padded; or, where that is cheaper, rows that begin alike after each other, as
@@ -32,7 +32,7 @@ def cheapest_order(rows: Sequence[Sequence[int]], batch_size: int) -> list[int]:
     """
     by_length = sorted(range(len(rows)), key=lambda row: (-len(rows[row]), row))
     by_beginning = sorted(range(len(rows)), key=lambda row: (list(rows[row]), row))
-    return min((by_length, by_beginning), key=lambda order: _num_read(rows, order, batch_size))
+    return min((by_length, by_beginning), key=lambda order: num_read(rows, order, batch_size))
 
 
 def can_read_once(model: Any) -> bool:
@@ -55,7 +55,8 @@ def read_once(model: Any, shared_P: "torch.Tensor", num_rows: int) -> Any:
     return cache
 
 
-def _num_read(rows: Sequence[Sequence[int]], order: Sequence[int], batch_size: int) -> int:
+def num_read(rows: Sequence[Sequence[Any]], order: Sequence[int], batch_size: int) -> int:
+    """What is read of `rows` in batches cut from `order`, padding included, what a batch begins with once."""
     total = 0
     for start in range(0, len(order), batch_size):
         batch = [rows[row] for row in order[start : start + batch_size]]

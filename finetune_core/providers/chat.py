@@ -105,6 +105,10 @@ class RequestRefusedError(ProviderError):
     """The service works, but would not answer this request (too long, filtered); others may well succeed."""
 
 
+class CapReachedError(ProviderError):
+    """A person's cap leaves too little for another request; nothing was asked."""
+
+
 def estimated_tokens(text: str) -> int:
     """About how many tokens `text` has: a quarter of its characters, at least 1 unless it is empty."""
     return -(-len(text) // CHARS_PER_TOKEN)

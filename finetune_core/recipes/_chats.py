@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from finetune_core.errors import ArtefactError, ProviderError
+from finetune_core.errors import ArtefactError, DatasetError, ProviderError
 from finetune_core.providers import bundled
 from finetune_core.providers.chat import Chat
 from finetune_core.providers.gguf_chat import LocalGgufChat
@@ -16,7 +16,7 @@ from finetune_core.providers.transformers_chat import ADAPTER_WEIGHTS, Transform
 from finetune_core.recipe import Estimate, Machine, Outline, Prices, Resources, Run
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files
 from finetune_core.records import MODEL_REFERENCE, SERVICE_REFERENCE, ServiceKind, Split
-from finetune_core.training.chat_config import ChatTuningConfig, Tuner
+from finetune_core.training.chat_config import ChatTuningConfig, Tuner, TuningMethod
 from finetune_core.training.chat_estimates import chat_estimate
 from finetune_core.training.chat_tuning import TunedChat, tune_chat
 from finetune_core.training.conversations import Conversation
@@ -91,19 +91,43 @@ Told = Callable[[Any, Any], Sequence[Conversation]]
 
 
 def learned(split: Split[Any], told: Told, config: ChatTuningConfig, run: Run) -> TunedChat:
-    """Tune on what the examples of a split tell; see `training.chat_tuning.tune_chat`."""
+    """Tune on what the examples of a split tell; see `training.chat_tuning.tune_chat`.
+
+    By preference only those with a rejected answer are learned from. Raises DatasetError where none has one.
+    """
     train, validation = (
         [each for one in part.examples for each in told(one, config)] for part in (split.train, split.validation)
     )
-    return tune_chat(train, validation, config, run)
+    if config.method is not TuningMethod.DPO:
+        return tune_chat(train, validation, config, run)
+    pairs = with_rejected(train)
+    if not pairs:
+        raise DatasetError(
+            f"None of the {len(train):,} examples to learn from has a rejected answer, which the method dpo needs.",
+            hint='Choose the method "supervised"; or edit answers on the Review page (the first one is then the rejected '
+            "one) or import preferences, and freeze a new version.",
+        )
+    model = tune_chat(pairs, with_rejected(validation), config, run)
+    return replace(model, facts={**model.facts, "num_without_rejected": len(train) - len(pairs)})
+
+
+def with_rejected(conversations: Sequence[Conversation]) -> list[Conversation]:
+    """Those that have a rejected answer."""
+    return [one for one in conversations if one.rejected is not None]
 
 
 def foreseen(recipe: str, outline: Outline, told: Told, config: ChatTuningConfig, machine: Machine) -> Estimate:
     """What `learned` would take, from the tokens its steps would read; see `training.chat_estimates`."""
     examples = outline.sample.examples
-    sample = [each for one in examples for each in told(one, config)]
+    sample = whole = [each for one in examples for each in told(one, config)]
+    if config.method is TuningMethod.DPO:
+        sample = with_rejected(whole)
     num_train = round(outline.num_train * len(sample) / max(1, len(examples)))
-    return chat_estimate(recipe, sample, num_train, config, machine)
+    found = chat_estimate(recipe, sample, num_train, config, machine)
+    if len(sample) == len(whole):
+        return found
+    warning = f"The method dpo learns from examples with a rejected answer alone: about {num_train:,} of {outline.num_train:,}."
+    return replace(found, warnings=(warning, *found.warnings))
 
 
 def save(model: TunedChat, path: Path) -> None:

@@ -12,7 +12,8 @@ from finetune_core.evaluation.answering import (
     answer_chat,
     evaluate_answers,
 )
-from finetune_core.evaluation.ragas_answers import RAGAS_ANSWER_METRICS, judged
+from finetune_core.evaluation.correctness_grades import JUDGED_METRICS
+from finetune_core.evaluation.ragas_answers import RAGAS_ANSWER_METRICS
 from finetune_core.evaluation.said import Said
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
@@ -25,11 +26,11 @@ from finetune_core.recipes._chats import (
     foreseen,
     learned,
     load,
-    open_chat,
     save,
 )
 from finetune_core.recipes._embedders import open_embedder
-from finetune_core.records import SERVICE_REFERENCE, Chat, Part, Split
+from finetune_core.recipes._grading import check_judge, graded
+from finetune_core.records import Chat, Part, Split
 from finetune_core.training.chat_config import ChatTuningConfig
 from finetune_core.training.chat_tuning import TunedChat
 from finetune_core.training.conversations import Conversation
@@ -48,9 +49,10 @@ class DistillationConfig(ChatTuningConfig):
     )
     judge: str = Field(
         "",
-        title="Judge for ragas",
+        title="Judge",
         description="A model that grades answers by ragas' metrics when systems are compared, such as service:NAME; empty for "
-        "none. It is asked about ten times for each answer.",
+        "none. It is asked about ten times for each answer. A correctness judge that was tuned here (model:ID) gives one "
+        "grade for each answer; it has to be compared first, so that its own errors are known.",
         max_length=200,
         json_schema_extra=REFERENCE,
     )
@@ -71,7 +73,8 @@ class DistillationConfig(ChatTuningConfig):
 
 
 def train(split: Split[Chat], config: DistillationConfig, run: Run) -> TunedChat:
-    """Learn the recorded answers."""
+    """Learn the recorded answers. Raises ArtefactError before that, if the judge is a tuned one without calibration."""
+    check_judge(config.judge, run)
     return learned(split, conversations, config, run)
 
 
@@ -86,25 +89,12 @@ def systems(config: DistillationConfig, model: TunedChat | None, run: Run) -> di
 
 
 def evaluate(system: System, part: Part[Chat], config: DistillationConfig, run: Run) -> Report:
-    """Every example of the part; with a judge, also by ragas' metrics."""
+    """Every example of the part; with a judge, also by ragas' metrics, or by a tuned judge's grades."""
     embedder = open_embedder(config.embedder, run)
     report = evaluate_answers(system, part, embedder, run)
     if not config.judge:
         return report
-    judge = open_chat(config.judge, run)
-    service = config.judge.removeprefix(SERVICE_REFERENCE) if config.judge.startswith(SERVICE_REFERENCE) else ""
-    try:
-        return judged(
-            report,
-            part,
-            judge,
-            embedder,
-            run,
-            max_answers=config.judged_answers,
-            prices=run.service(service).prices if service else None,
-        )
-    finally:
-        judge.close()
+    return graded(report, part, config.judge, embedder, run, max_answers=config.judged_answers)
 
 
 def answer(system: System, example: Chat, config: DistillationConfig, *, run: Run) -> Said:
@@ -113,8 +103,8 @@ def answer(system: System, example: Chat, config: DistillationConfig, *, run: Ru
 
 
 def conversations(example: Chat, config: DistillationConfig) -> list[Conversation]:
-    """What is learned from one example: its recorded answer."""
-    return [Conversation(example.id, example.messages, example.response, example.tools)]
+    """What is learned from one example: its answer, and where it is known the worse one."""
+    return [Conversation(example.id, example.messages, example.response, example.tools, example.rejected or None)]
 
 
 def estimate(outline: Outline, config: DistillationConfig, machine: Machine) -> Estimate:
@@ -131,7 +121,7 @@ RECIPE = Recipe(
     record=Chat,
     config=DistillationConfig,
     headline=HEADLINE,
-    metrics={**ANSWER_METRICS, **RAGAS_ANSWER_METRICS},
+    metrics={**ANSWER_METRICS, **RAGAS_ANSWER_METRICS, **JUDGED_METRICS},
     train=train,
     systems=systems,
     evaluate=evaluate,

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, insert, select
 
 from finetune_core.evaluation.said import question_text
-from finetune_core.recipe import Report
+from finetune_core.recipe import Measured, Report
 from finetune_core.records import OUT_OF_SCOPE, Corpus, Labelled, Part, Passage, QueryPassages, SplitName
-from finetune_core.storage import artefacts, database, datasets
+from finetune_core.storage import artefacts, database, datasets, models
 from finetune_core.storage.tables import comparison
 
 QUESTIONS_FILE = "questions.parquet"
@@ -72,6 +72,27 @@ def of_project(connection: Connection, project_id: str) -> list[ComparisonRow]:
     mine = select(comparison).where(comparison.c.project_id == project_id)
     ordered = mine.order_by(comparison.c.created_at.desc(), comparison.c.id)
     return [ComparisonRow(**found) for found in connection.execute(ordered).mappings()]
+
+
+def measured(connection: Connection, project_id: str, model_id: str) -> Measured | None:
+    """What the project's newest comparison of that model found of it; None if it was never compared, or is gone."""
+    row = models.find(connection, model_id)
+    if row is None or row.project_id != project_id:
+        return None
+    for found in of_project(connection, project_id):
+        for system in found.result["systems"]:
+            if system["role"] == "tuned" and system["model_id"] == model_id:
+                return Measured(
+                    recipe=row.recipe,
+                    name=row.name,
+                    config=row.manifest.get("config", {}),
+                    comparison_id=found.id,
+                    dataset=str(found.result["dataset"]["name"]),
+                    num_examples=int(found.result["num_questions"]),
+                    metrics=system["metrics"],
+                    facts=system["facts"],
+                )
+    return None
 
 
 def spreads(connection: Connection, project_id: str, limit: int = 10) -> list[float]:

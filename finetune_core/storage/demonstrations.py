@@ -20,6 +20,8 @@ KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Chat, ToolCall, 
 
 _OWN_COLUMNS = ("id", "group", "reviewed")
 """Fields of a record that are columns of their own (`reviewed` follows from the state) and no part of its content."""
+_LATER = ("rejected",)
+"""Fields that what was stored before does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,9 @@ class Demonstration:
 
     @property
     def example(self) -> Any:
-        """The record it is."""
-        return example_from(self.kind, self.id, self.group, self.content, reviewed=self.state == PairState.ACCEPTED)
+        """The record it is. A chat whose answer a person edited has the answer that was there first as its rejected one."""
+        content = self.content | _rejected(self.kind, self.content, self.original or {})
+        return example_from(self.kind, self.id, self.group, content, reviewed=self.state == PairState.ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,9 @@ COLUMNS = [column for column in demonstration.c if column.name not in ("project_
 
 
 def content_of(example: Any) -> dict[str, Any]:
-    """The fields of a record that are its content, as JSON."""
+    """The fields of a record that are its content, as JSON; those that came later only where they are filled."""
     values = {each.name: getattr(example, each.name) for each in fields(example) if each.name not in _OWN_COLUMNS}
+    values = {name: value for name, value in values.items() if value or name not in _LATER}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -204,6 +208,18 @@ def matches(project_id: str, chosen: DemonstrationFilter) -> ColumnElement[bool]
 def texts_of(example: Any) -> dict[str, str]:
     """The columns that hold a record as texts."""
     return {"question": question_text(example), "answer": answer_text(example)}
+
+
+def _rejected(kind: str, content: dict[str, Any], original: dict[str, Any]) -> dict[str, Any]:
+    """The answer that an edit put aside, if what is asked is still the same and no other is known to be worse."""
+    is_edited = kind == Chat.__name__ and bool(original) and original["response"] != content["response"]
+    if (
+        not is_edited
+        or content.get("rejected")
+        or any(original[name] != content[name] for name in ("messages", "tools"))
+    ):
+        return {}
+    return {"rejected": original["response"]}
 
 
 def _row(project_id: str, new: NewDemonstration) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from finetune_core.errors import ProviderError
+from finetune_core.models.shared_prompts import cheapest_order, num_read
 from finetune_core.providers import service_tokens
 from finetune_core.providers.bundled import BUNDLED_CHAT
 from finetune_core.providers.chat_model import bundled_chat_folder
@@ -17,7 +18,7 @@ from finetune_core.providers.embedder import resolve
 from finetune_core.providers.tokens import TokenCounter
 from finetune_core.recipe import Charge, Estimate, Machine
 from finetune_core.training import cost
-from finetune_core.training.chat_config import ChatTuningConfig, Tuner
+from finetune_core.training.chat_config import ChatTuningConfig, Tuner, TuningMethod
 from finetune_core.training.chat_learner import part_tokens
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.cost import ModelSize
@@ -58,7 +59,7 @@ def chat_estimate(
     fitting_N = tokens_N[tokens_N <= config.max_tokens]
     mean = float(fitting_N.mean()) if len(fitting_N) else 0.0
     num_fitting = round(num_train * len(fitting_N) / max(1, len(tokens_N)))
-    num_tokens = round(config.epochs * num_fitting * mean)
+    num_tokens = round(config.epochs * num_fitting * mean * _share_read(sample, config))
     num_steps = config.epochs * -(-num_fitting // config.batch_size)
     warnings = _warnings(tokens_N, config)
     if config.tuner is Tuner.MODAL:
@@ -109,7 +110,7 @@ def _tokens(sample: Sequence[Conversation], config: ChatTuningConfig) -> "np.nda
 
     A service's are counted by OpenAI's vocabulary.
     """
-    texts = [_text(one) for one in sample]
+    texts = [_text(one, config) for one in sample]
     if config.tuner is Tuner.OPENAI:
         counts = service_tokens.count_many(texts)
     else:
@@ -119,8 +120,16 @@ def _tokens(sample: Sequence[Conversation], config: ChatTuningConfig) -> "np.nda
     return np.array(counts, dtype=np.int64).reshape(-1) + np.array(turns, dtype=np.int64).reshape(-1)
 
 
-def _text(one: Conversation) -> str:
-    messages = [*one.messages, one.response, *([one.rejected] if one.rejected else [])]
+def _share_read(sample: Sequence[Conversation], config: ChatTuningConfig) -> float:
+    """Which share of their tokens a training reads, as what a batch begins with is read once; judged by the letters."""
+    texts = [_text(one, config) for one in sample]
+    read = num_read(texts, cheapest_order(texts, config.batch_size), config.batch_size)
+    return min(1.0, read / max(1, sum(map(len, texts))))
+
+
+def _text(one: Conversation, config: ChatTuningConfig) -> str:
+    rejected = [one.rejected] if one.rejected and config.method is TuningMethod.DPO else []
+    messages = [*one.messages, one.response, *rejected]
     return "\n".join(
         [*map(str, one.tools), *(f"{m.get('content') or ''}{m.get('tool_calls') or ''}" for m in messages)]
     )

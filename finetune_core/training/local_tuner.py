@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finetune_core.errors import DatasetError
+from finetune_core.models.shared_prompts import num_read
 from finetune_core.providers.chat_model import engine
 from finetune_core.recipe import Run
 from finetune_core.training.chat_config import ChatTuningConfig
@@ -65,7 +66,7 @@ def train_adapter(
     pool = {"num_examples": len(learner.validation), "num_all_examples": len(validation)}
     run.remember(total_steps=len(plan), base_validation_loss=base_loss, pool=pool)
     due = {round(len(plan) * (number + 1) / num_evaluations) for number in range(num_evaluations)}
-    session = Session(run, config, learner, frozenset(due), [sum(lengths[row] for row in batch) for batch in plan])
+    session = Session(run, config, learner, frozenset(due), _step_tokens(found.rows, plan))
     base_seconds = time.monotonic() - started
     session.train(plan)
     session.save_best(run.workdir / "adapter")
@@ -75,6 +76,16 @@ def train_adapter(
     facts |= engine()
     run.remember(**session.facts)
     return TrainedAdapter(run.workdir / "adapter", facts)
+
+
+def _step_tokens(rows: Sequence["AnswerRow"], plan: Sequence[Sequence[int]]) -> list[int]:
+    """What each step reads, padding included; what all prompts of a batch begin with is read once."""
+    whole = [(*row.prompt, *row.answer) for row in rows]
+    times = [
+        row.num_tokens / len(tokens) for row, tokens in zip(rows, whole, strict=True)
+    ]  # more where a worse answer is read
+    read = [num_read(whole, batch, len(batch)) for batch in plan]
+    return [round(tokens * max(times[row] for row in batch)) for tokens, batch in zip(read, plan, strict=True)]
 
 
 def _rows(conversations: Sequence[Conversation], learner: ChatLearner) -> ChatRows:

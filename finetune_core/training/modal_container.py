@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from finetune_core.errors import FinetuneError, JobCancelled, ProviderError, StopRequested
-from finetune_core.recipe import Service
+from finetune_core.recipe import Measured, Service
 from finetune_core.training.chat_config import ChatTuningConfig, Tuner
 from finetune_core.training.conversations import Conversation
 from finetune_core.training.local_tuner import train_adapter
@@ -112,6 +112,10 @@ class ContainerRun:
     def model_folder(self, model_id: str) -> Path:
         """Raises ProviderError: models of the project are not here."""
         raise ProviderError(f"The model {model_id} is not at Modal.", hint="Choose another base model.")
+
+    def measured(self, model_id: str) -> Measured | None:
+        """None: comparisons of the project are not here."""
+        return None
 
     def service(self, name: str) -> Service:
         """Raises ProviderError: services are not reached from here."""

@@ -5,8 +5,9 @@ import functools
 import io
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from finetune_core.records import Passage
 from finetune_core.storage import artefacts, database
 from finetune_core.storage import comparisons as comparison_rows
 from finetune_core.storage import documents as document_rows
+from finetune_core.storage import panels as panel_rows
 from finetune_core.storage.comparisons import ComparisonRow, Question
 from finetune_core.wording import metric_title, signed
 from finetune_core.workspace import datasets, jobs, models
@@ -106,11 +108,12 @@ class Length(StrEnum):
 
 @dataclass(frozen=True)
 class OutcomeFilter:
-    """Which questions to look at; None and "" mean all."""
+    """Which questions to look at; None and "" mean all. `is_ungraded`: only those that a judge could not grade."""
 
     change: Change | None = None
     document: str = ""
     length: Length | None = None
+    is_ungraded: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Outcome:
 
     `harm` in [-1, 1] is how much of the reciprocal rank was lost; negative where it was gained. For answers in words, ranks
     are None, and `harm` is how much less right (0 to 1) the answer is; the scores are None where that could not be told.
+    `is_ungraded` says that a judge was asked about one of both answers and gave no grade.
     """
 
     question_id: str
@@ -130,18 +134,21 @@ class Outcome:
     change: Change
     score_before: float | None = None
     score_after: float | None = None
+    is_ungraded: bool = False
 
 
 @dataclass(frozen=True)
 class OutcomePage:
     """One page of outcomes, worst harm first (greatest gain first where only won ones are asked for).
 
-    `num_matching` counts all that pass the filter, `counts` those of each change under the filter's other parts.
+    `num_matching` counts all that pass the filter, `counts` those of each change under the filter's other parts, and
+    `num_ungraded` those that a judge could not grade, likewise.
     """
 
     outcomes: tuple[Outcome, ...]
     num_matching: int
     counts: dict[Change, int]
+    num_ungraded: int = 0
 
 
 @dataclass(frozen=True)
@@ -151,17 +158,6 @@ class Shown:
     passage: Passage
     score: float
     is_right: bool
-
-
-@dataclass(frozen=True)
-class SystemAnswer:
-    """What one system said to an example: `score` from 0 to 1 (None: not told), `note` "" for nothing odd."""
-
-    name: str
-    role: str
-    answer: str
-    score: float | None
-    note: str
 
 
 @dataclass(frozen=True)
@@ -226,6 +222,7 @@ def delete(project_id: str, identity: str) -> None:
     with database.writing() as connection:
         comparison_rows.remove(connection, identity)
     artefacts.remove(comparison_rows.folder(project_id, identity))
+    shutil.rmtree(panel_rows.folder_of_all(project_id, identity), ignore_errors=True)
 
 
 def outcomes(
@@ -234,21 +231,24 @@ def outcomes(
     """The questions of a comparison by what the tuned `system` did to them, one page at a time."""
     found = [
         outcome
-        for outcome in _outcomes(_folder(view), view.difference(system)["against"], system)
+        for outcome in _outcomes(folder_of(view), view.difference(system)["against"], system)
         if chosen.document in ("", outcome.document)
         and (chosen.length is None or length_of(outcome.query) is chosen.length)
     ]
     counts = {change: sum(outcome.change is change for outcome in found) for change in Change}
+    num_ungraded = sum(outcome.is_ungraded for outcome in found)
+    if chosen.is_ungraded:
+        found = [outcome for outcome in found if outcome.is_ungraded]
     if chosen.change is not None:
         found = [outcome for outcome in found if outcome.change is chosen.change]
     if chosen.change is Change.WON:
         found = found[::-1]
-    return OutcomePage(tuple(found[offset : offset + limit]), len(found), counts)
+    return OutcomePage(tuple(found[offset : offset + limit]), len(found), counts, num_ungraded)
 
 
 def movement(view: ComparisonView, system: str) -> tuple[Outcome, ...]:
     """All outcomes of a tuned system, worst harm first, for charts."""
-    return _outcomes(_folder(view), view.difference(system)["against"], system)
+    return _outcomes(folder_of(view), view.difference(system)["against"], system)
 
 
 def documents(view: ComparisonView) -> dict[str, str]:
@@ -261,10 +261,10 @@ def documents(view: ComparisonView) -> dict[str, str]:
 
 def side_by_side(view: ComparisonView, system: str, question_id: str) -> SideBySide:
     """Both models' first ten passages for a question. KeyError for an unknown question."""
-    folder = _folder(view)
+    folder = folder_of(view)
     question = {question.id: question for question in _questions(view)}[question_id]
     against = view.difference(system)["against"]
-    details = {key: _details(folder / f"{key}.parquet")[question_id] for key in (against, system)}
+    details = {key: details_of(folder / f"{key}.parquet")[question_id] for key in (against, system)}
     wanted = {*question.relevant, *(passage for detail in details.values() for passage in detail["ids"])}
     passages = comparison_rows.searched_passages(view.project_id, view.dataset_id, sorted(wanted))
 
@@ -276,21 +276,6 @@ def side_by_side(view: ComparisonView, system: str, question_id: str) -> SideByS
     return SideBySide(question, shown(against), shown(system), right)
 
 
-def answers(view: ComparisonView, system: str, question_id: str) -> tuple[str, tuple[SystemAnswer, ...]]:
-    """What is right for an example, and what each system said: base, the tuned `system`, then those beside it.
-
-    KeyError for an unknown example.
-    """
-    folder = _folder(view)
-    shown = [view.system(view.difference(system)["against"]), view.system(system), *view.floors(system)]
-    details = [_details(folder / f"{each['key']}.parquet")[question_id] for each in shown]
-    said = [
-        SystemAnswer(each["name"], each["role"], detail["answer"], detail["score"], detail["note"])
-        for each, detail in zip(shown, details, strict=True)
-    ]
-    return str(details[0]["expected"]), tuple(said)
-
-
 def length_of(query: str) -> Length:
     """Short up to 6 words, medium up to 12, long beyond."""
     num_words = len(query.split())
@@ -299,7 +284,7 @@ def length_of(query: str) -> Length:
 
 def rows(view: ComparisonView) -> list[dict[str, Any]]:
     """Every row of a comparison: one for each system and question, with its values (None: not scored), rank and first ids."""
-    folder = _folder(view)
+    folder = folder_of(view)
     questions = {question.id: question for question in _questions(view)}
     found = []
     for system in view.result["systems"]:
@@ -351,18 +336,20 @@ def _view(row: ComparisonRow) -> ComparisonView:
     return ComparisonView(**vars(row))
 
 
-def _folder(view: ComparisonView) -> Path:
+def folder_of(view: ComparisonView) -> Path:
+    """Where its rows lie. Raises ArtefactError where they were removed."""
     folder = comparison_rows.folder(view.project_id, view.id)
-    artefacts.read_manifest(folder)  # raises ArtefactError where rows were removed behind our back
+    artefacts.read_manifest(folder)
     return folder
 
 
 def _questions(view: ComparisonView) -> tuple[Question, ...]:
-    return comparison_rows.read_questions(_folder(view) / comparison_rows.QUESTIONS_FILE)
+    return comparison_rows.read_questions(folder_of(view) / comparison_rows.QUESTIONS_FILE)
 
 
 @functools.lru_cache(maxsize=8)
-def _details(path: Path) -> dict[str, dict[str, Any]]:
+def details_of(path: Path) -> dict[str, dict[str, Any]]:
+    """What the report in a file says of each question by id; a report never changes, so it is read once."""
     report = comparison_rows.read_report(path)
     return dict(zip(report.ids, report.details, strict=True))
 
@@ -370,7 +357,7 @@ def _details(path: Path) -> dict[str, dict[str, Any]]:
 @functools.lru_cache(maxsize=8)
 def _outcomes(folder: Path, before: str, after: str) -> tuple[Outcome, ...]:
     """Worst harm first, then in order of question id; rows of a comparison never change, so they are read once."""
-    details_before, details_after = (_details(folder / f"{key}.parquet") for key in (before, after))
+    details_before, details_after = (details_of(folder / f"{key}.parquet") for key in (before, after))
     found = [
         _outcome(question, details_before[question.id], details_after[question.id])
         for question in comparison_rows.read_questions(folder / comparison_rows.QUESTIONS_FILE)
@@ -380,11 +367,17 @@ def _outcomes(folder: Path, before: str, after: str) -> tuple[Outcome, ...]:
 
 def _outcome(question: Question, detail_before: dict[str, Any], detail_after: dict[str, Any]) -> Outcome:
     if "rank" not in detail_before:
-        return _outcome_of_scores(question, detail_before["score"], detail_after["score"])
+        outcome = _outcome_of_scores(question, detail_before["score"], detail_after["score"])
+        return replace(outcome, is_ungraded=is_ungraded(detail_before) or is_ungraded(detail_after))
     before, after = detail_before["rank"], detail_after["rank"]
     harm = (1 / before if before else 0.0) - (1 / after if after else 0.0)
     change = Change.UNCHANGED if before == after else Change.LOST if harm > 0 else Change.WON
     return Outcome(question.id, question.query, question.document, before, after, harm, change)
+
+
+def is_ungraded(detail: Mapping[str, Any]) -> bool:
+    """Whether a judge was asked for a grade of an answer and gave none."""
+    return any(one["grade"] is None for one in detail.get("judged", {}).values())
 
 
 def _outcome_of_scores(question: Question, before: float | None, after: float | None) -> Outcome:

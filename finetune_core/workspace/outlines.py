@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core import settings
-from finetune_core.recipe import Outline, Service
+from finetune_core.recipe import Measured, Outline, Service
 from finetune_core.records import Corpus, Part
-from finetune_core.storage import database, datasets, providers
+from finetune_core.storage import comparisons, database, datasets, providers
+from finetune_core.storage import models as model_rows
 from finetune_core.training import estimates, speeds
 from finetune_core.workspace import models
 
@@ -31,6 +32,12 @@ class ThisMachine:
     def model_folder(self, model_id: str) -> Path:
         """The folder of a tuned model. Raises ArtefactError if there is no such model."""
         return models.folder(model_id)
+
+    def measured(self, model_id: str) -> Measured | None:
+        """What the newest comparison found of a tuned model; None if it was never compared."""
+        with database.reading() as connection:
+            row = model_rows.find(connection, model_id)
+            return comparisons.measured(connection, row.project_id, model_id) if row else None
 
     def service(self, name: str) -> Service:
         """The provider of that name. Raises ProviderError if there is none."""

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import multiprocessing
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,8 @@ from finetune_core.errors import FinetuneError, JobCancelled, StopRequested
 from finetune_core.evaluation.side_by_side import TEACHER
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER, is_bundled_installed
 from finetune_core.providers.reranker import LocalReranker
-from tests.recipe_data import SHARED
+from finetune_core.training import session
+from tests.recipe_data import SHARED, SPLITS
 from tests.training_fixtures import TINY_CONFIG, RecordedRun, Trained
 
 NAMES = sorted(recipes.discover())
@@ -134,35 +137,28 @@ def _hash(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
-_CHILD = """
-import json, sys
-from pathlib import Path
-from finetune_core import recipes
-from finetune_core.training import session
-from tests import recipe_data, training_fixtures
-session.CHECKPOINT_S = 0.0
-run = training_fixtures.RecordedRun(Path(sys.argv[1]), seed=1)
-run.kill_at = int(sys.argv[2])
-recipe = recipes.get(sys.argv[3])
-recipe.train(recipe_data.SPLITS[sys.argv[3]](), recipe.config(**json.loads(sys.argv[4])), run)
-"""
+def _train_until_killed(name: str, config: Any, folder: Path) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    session.CHECKPOINT_S = 0.0
+    run = RecordedRun(folder, seed=1)
+    run.kill_at = KILL_AT[name]
+    recipes.get(name).train(SPLITS[name](), config, run)
 
 
 @every_stepwise
 def test_a_killed_training_ends_where_an_undisturbed_one_does(name: str, shared: Trained, tmp_path: Path) -> None:
-    kill_at = KILL_AT[name]
-    arguments = [str(tmp_path), str(kill_at), name, shared.config.model_dump_json()]
-    path = str(Path(__file__).resolve().parents[2])
-    killed = subprocess.run(
-        [sys.executable, "-c", _CHILD, *arguments],
-        env={"PYTHONPATH": path, "PATH": "", "OMP_NUM_THREADS": "1"},
-        check=False,
+    process = multiprocessing.get_context("fork").Process(
+        target=_train_until_killed, args=(name, shared.config, tmp_path)
     )
-    assert killed.returncode == -9
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert any((tmp_path / "work" / "training").iterdir())
     run = RecordedRun(tmp_path, seed=1)
     resumed = recipes.get(name).train(shared.split, shared.config, run)
-    assert kill_at <= run.metrics["loss"][0][0] <= kill_at + 1  # at most one step is done again
+    assert KILL_AT[name] <= run.metrics["loss"][0][0] <= KILL_AT[name] + 1  # at most one step is done again
     best = {key: value for key, value in shared.model.facts.items() if key.startswith("best_")}
     assert best == {key: resumed.facts[key] for key in best}
     before = _scores(name, shared.config, shared.model, shared.split, shared.run)["tuned"]

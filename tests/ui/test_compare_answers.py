@@ -1,6 +1,6 @@
 """The Compare page over systems that answer in words: what was asked, what is right, and what each said."""
 
-from finetune_core.workspace import comparisons, projects
+from finetune_core.workspace import answers, comparisons, projects
 from finetune_core.workspace.comparisons import Change, OutcomeFilter
 from tests.judged_comparison import HOSTILE, add_judged_comparison
 from tests.ui.conftest import OpenPage
@@ -28,7 +28,7 @@ def test_examples_are_won_and_lost_by_how_right_their_answers_are(home: object) 
     won = comparisons.outcomes(view, "tuned", OutcomeFilter(Change.WON))
     assert (won.counts[Change.WON], won.counts[Change.UNCHANGED]) == (9, 2)
     assert won.outcomes[0].harm == -0.5
-    expected, said = comparisons.answers(view, "tuned", "j0")
+    expected, said = answers.answers(view, "tuned", "j0")
     assert expected == "1"
     assert [(one.name, one.answer, one.score, one.note) for one in said] == [
         ("base", "3", 0.5, "said twice"), ("tuned", "1", 1.0, "said twice"),

@@ -1,11 +1,12 @@
 """Chats: OpenAI's JSONL (also as `OpenAIFineTuningHandler` wrote it), ShareGPT, Alpaca, and the records themselves."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from finetune_core.corpus.interchange.fields import group_of, id_of, list_of, number_of, split_of, text_of
 from finetune_core.corpus.interchange.messages import read_messages, read_tools
+from finetune_core.corpus.interchange.preference_rows import PREFERENCE_FIELDS, preference_of
 from finetune_core.corpus.interchange.row_formats import Brought, RowFormat, Rows
 from finetune_core.errors import DatasetError
 from finetune_core.records import Chat, Message, Tool
@@ -21,7 +22,15 @@ _ROLES = {
 
 def _read_records(rows: Rows) -> Iterator[Brought]:
     for where, row in rows:
-        yield _chat(row, [*list_of(row, "messages", where), row["response"]], where)
+        yield _chat(row, [*list_of(row, "messages", where), row["response"]], where, row.get("rejected"))
+
+
+def _read_preferences(rows: Rows) -> Iterator[Brought]:
+    for where, row in rows:
+        found = preference_of(row, where)
+        yield _chat(
+            {**row, "tools": found.tools}, [*found.messages, found.preferred], where, rejected=found.non_preferred
+        )
 
 
 def _read_events(rows: Rows) -> Iterator[Brought]:
@@ -69,6 +78,7 @@ OWN = RowFormat("Ayar chats", ("messages", "response"), _read_records)
 FORMATS = (
     RowFormat("Ayar recording", ("messages", "response", "failure"), _read_events),
     OWN,
+    *(RowFormat(title, needs, _read_preferences) for title, needs in PREFERENCE_FIELDS.items()),
     RowFormat("OpenAI chat", ("messages",), _read_openai),
     RowFormat("ShareGPT", ("conversations",), _read_sharegpt),
     RowFormat("Alpaca", ("instruction", "output"), _read_alpaca),
@@ -79,6 +89,40 @@ def write_openai(chat: Chat) -> dict[str, Any]:
     """The chat as a line of OpenAI's fine-tuning file, which takes no fields beyond these."""
     line: dict[str, Any] = {"messages": [*chat.messages, chat.response]}
     return line | ({"tools": list(chat.tools)} if chat.tools else {})
+
+
+def write_openai_preferences(chats: Iterable[Chat]) -> list[dict[str, Any]]:
+    """Lines of OpenAI's file for tuning by preference; chats without a rejected answer have none.
+
+    Raises DatasetError where no chat has one.
+    """
+    return [
+        {
+            "input": {"messages": list(one.messages)} | ({"tools": list(one.tools)} if one.tools else {}),
+            "preferred_output": [one.response],
+            "non_preferred_output": [one.rejected],
+        }
+        for one in _with_rejected(chats)
+    ]
+
+
+def write_trl(chats: Iterable[Chat]) -> list[dict[str, Any]]:
+    """The same as lines of TRL's conversational preference data."""
+    return [
+        {"prompt": list(one.messages), "chosen": [one.response], "rejected": [one.rejected]}
+        | ({"tools": list(one.tools)} if one.tools else {})
+        for one in _with_rejected(chats)
+    ]
+
+
+def _with_rejected(chats: Iterable[Chat]) -> list[Chat]:
+    found = [one for one in chats if one.rejected]
+    if not found:
+        raise DatasetError(
+            "None of these chats has a rejected answer.",
+            hint="Edit answers on the Review page: the answer that was there first is then the rejected one.",
+        )
+    return found
 
 
 def write_sharegpt(chat: Chat) -> dict[str, Any]:
@@ -113,8 +157,13 @@ def write_alpaca(chat: Chat) -> dict[str, Any]:
     return entry | ({"system": system} if system else {}) | ({"history": history} if history else {})
 
 
-def made(row: Mapping[str, Any], messages: list[Message], tools: list[Tool], where: str) -> Chat:
-    """The chat of checked messages, whose last one is the answer. Raises DatasetError where nothing is asked or answered."""
+def made(
+    row: Mapping[str, Any], messages: list[Message], tools: list[Tool], where: str, rejected: Message | None = None
+) -> Chat:
+    """The chat of checked messages, whose last one is the answer, and of a worse answer to them.
+
+    Raises DatasetError where nothing is asked or answered.
+    """
     if messages[-1]["role"] != "assistant":
         raise DatasetError(
             f"{where}: the last message is the {messages[-1]['role']}'s; a chat ends with the assistant's answer.",
@@ -124,11 +173,12 @@ def made(row: Mapping[str, Any], messages: list[Message], tools: list[Tool], whe
     if not asked.strip():
         raise DatasetError(f"{where} asks nothing: no user's message stands before the answer.", hint="Remove the row.")
     return Chat(
-        id_of(row, messages, tools), tuple(messages[:-1]), messages[-1], group_of(row, asked), tuple(tools),
-        tuple(str(one) for one in list_of(row, "contexts", where)), text_of(row, ("reference",), where),
+        id_of(row, messages, tools, *([rejected] if rejected else [])), tuple(messages[:-1]), messages[-1],
+        group_of(row, asked), tuple(tools), tuple(str(one) for one in list_of(row, "contexts", where)),
+        text_of(row, ("reference",), where),
         text_of(row, ("model",), where), seconds=number_of(row, ("seconds",), where) or 0.0,
         input_tokens=_tokens(row, ("input_tokens", "prompt_tokens"), where),
-        output_tokens=_tokens(row, ("output_tokens", "completion_tokens"), where),
+        output_tokens=_tokens(row, ("output_tokens", "completion_tokens"), where), rejected=rejected or {},
     )  # fmt: skip
 
 
@@ -139,13 +189,18 @@ def _tokens(row: Mapping[str, Any], names: Sequence[str], where: str) -> int:
     return int(min(number_of(told, names, where) or 0, MAX_TOKENS))
 
 
-def _chat(row: Mapping[str, Any], messages: Any, where: str) -> Brought:
+def _chat(row: Mapping[str, Any], messages: Any, where: str, rejected: Any = None) -> Brought:
     tools = row.get("tools") or row.get("functions")
     if isinstance(tools, str):
         tools = list_of({"tools": tools}, "tools", where)
-    return Brought(
-        made(row, read_messages(messages, where), read_tools(tools, where), where), split_of(row, where), where
-    )
+    found, worse = read_messages(messages, where), None
+    if rejected:
+        [*_, worse] = read_messages([*found[:-1], rejected], f"{where}, the rejected answer")
+        if worse["role"] != "assistant":
+            raise DatasetError(
+                f"{where}: the rejected answer is the {worse['role']}'s.", hint="It is an assistant's message."
+            )
+    return Brought(made(row, found, read_tools(tools, where), where, worse), split_of(row, where), where)
 
 
 def _sharegpt_turn(turn: Any, where: str) -> dict[str, Any]:

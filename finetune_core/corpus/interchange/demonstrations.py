@@ -38,6 +38,11 @@ def _lines(row_of: Callable[[Any], Mapping[str, Any]]) -> Callable[[Written], st
     return lambda given: "".join(json.dumps(row_of(one), ensure_ascii=False) + "\n" for one, _ in given)
 
 
+def _all_lines(rows_of: Callable[[Iterable[Any]], Iterable[Mapping[str, Any]]]) -> Callable[[Written], str]:
+    """For forms that take only some of the records."""
+    return lambda given: "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows_of(one for one, _ in given))
+
+
 def _listed(row_of: Callable[[Any], Mapping[str, Any]]) -> Callable[[Written], str]:
     return lambda given: json.dumps([row_of(one) for one, _ in given], ensure_ascii=False, indent=1)
 
@@ -74,6 +79,14 @@ FILES: dict[str, KindFiles] = {
             "jsonl": _JSONL,
             "sharegpt": WrittenFormat("ShareGPT", ".json", _listed(chats.write_sharegpt)),
             "alpaca": WrittenFormat("Alpaca", ".json", _listed(chats.write_alpaca)),
+            "preferences": WrittenFormat(
+                "OpenAI preferences JSONL (chats with a rejected answer)",
+                ".jsonl",
+                _all_lines(chats.write_openai_preferences),
+            ),
+            "trl": WrittenFormat(
+                "TRL preferences JSONL (chats with a rejected answer)", ".jsonl", _all_lines(chats.write_trl)
+            ),
         },
     ),
     ToolCall.__name__: KindFiles(
@@ -85,7 +98,18 @@ FILES: dict[str, KindFiles] = {
         },
     ),
     Judgement.__name__: KindFiles(judgements.FORMATS, judgements.FORMATS[-1], {"jsonl": _JSONL, "csv": _CSV}),
-    Comparison.__name__: KindFiles(preferences.FORMATS, preferences.FORMATS[0], {"jsonl": _JSONL, "csv": _CSV}),
+    Comparison.__name__: KindFiles(
+        preferences.FORMATS,
+        preferences.FORMATS[0],
+        {
+            "jsonl": _JSONL,
+            "csv": _CSV,
+            "preferences": WrittenFormat(
+                "OpenAI preferences JSONL (without ties)", ".jsonl", _all_lines(preferences.write_openai)
+            ),
+            "trl": WrittenFormat("TRL preferences JSONL (without ties)", ".jsonl", _all_lines(preferences.write_trl)),
+        },
+    ),
     SqlQuestion.__name__: KindFiles(
         sql_questions.FORMATS,
         sql_questions.OWN,

@@ -1,13 +1,15 @@
 """Comparisons: rows with a question, two answers and the better one, and PandaLM's votes."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from finetune_core.corpus.interchange.fields import group_of, id_of, list_of, split_of, text_of
+from finetune_core.corpus.interchange.messages import read_messages
+from finetune_core.corpus.interchange.preference_rows import PREFERENCE_FIELDS, preference_of
 from finetune_core.corpus.interchange.row_formats import Brought, RowFormat, Rows
 from finetune_core.errors import DatasetError
-from finetune_core.records import Comparison, Preference
+from finetune_core.records import Comparison, Message, Preference, content_id
 
 _MEANS = {
     "first": Preference.FIRST, "a": Preference.FIRST, "1": Preference.FIRST,
@@ -43,11 +45,65 @@ def _read_pandalm(rows: Rows) -> Iterator[Brought]:
         )
 
 
+def _read_preferences(rows: Rows) -> Iterator[Brought]:
+    """Which answer stands first follows from the texts, and not from which is better, so that the place tells nothing."""
+    for where, row in rows:
+        found = preference_of(row, where)
+        messages = read_messages(found.messages, where)
+        better, worse = (
+            _said(read_messages([*messages, one], where)[-1], where) for one in (found.preferred, found.non_preferred)
+        )
+        turns = [f"{one['role']}: {_said(one, where)}" for one in messages]
+        query = _said(messages[0], where) if len(messages) == 1 else "\n".join(turns)
+        is_first = int(content_id(query, *sorted((better, worse)))[-1], 16) % 2 == (better < worse)
+        told = {"id": row.get("id"), "query": query, "group": row.get("group")}
+        answers = {"first": better, "second": worse} if is_first else {"first": worse, "second": better}
+        yield _brought(row, told | answers | {"winner": "first" if is_first else "second"}, where)
+
+
+def _said(message: Message, where: str) -> str:
+    if message.get("tool_calls"):
+        raise DatasetError(
+            f"{where} calls functions, which a comparison has no place for.", hint="Import it as chats instead."
+        )
+    return str(message["content"])
+
+
+def write_openai(pairs: Iterable[Comparison]) -> list[dict[str, Any]]:
+    """Lines of OpenAI's file for tuning by preference; ties have none. Raises DatasetError where all are ties."""
+    return [
+        {
+            "input": {"messages": [{"role": "user", "content": one.query}]},
+            "preferred_output": [{"role": "assistant", "content": better}],
+            "non_preferred_output": [{"role": "assistant", "content": worse}],
+        }
+        for one, better, worse in _decided(pairs)
+    ]
+
+
+def write_trl(pairs: Iterable[Comparison]) -> list[dict[str, Any]]:
+    """The same as lines of TRL's preference data."""
+    return [{"prompt": one.query, "chosen": better, "rejected": worse} for one, better, worse in _decided(pairs)]
+
+
+def _decided(pairs: Iterable[Comparison]) -> list[tuple[Comparison, str, str]]:
+    """The pairs that are no ties, each with its better and its worse answer."""
+    found = [
+        (one, *((one.first, one.second) if one.winner == Preference.FIRST else (one.second, one.first)))
+        for one in pairs
+        if one.winner != Preference.TIE
+    ]
+    if not found:
+        raise DatasetError("All of these comparisons are ties.", hint="Export them as JSONL.")
+    return found
+
+
 FORMATS = (
     RowFormat("Comparisons", ("query|question", "first", "second", "winner|votes"), _read_rows),
     RowFormat(
         "PandaLM", ("instruction", "response_a|response1", "response_b|response2", "votes|annotator1"), _read_pandalm
     ),
+    *(RowFormat(title, needs, _read_preferences) for title, needs in PREFERENCE_FIELDS.items()),
 )
 
 

@@ -260,7 +260,7 @@ def _finish(
         params.dataset_id, params.model_ids, params.out_of_domain, with_reranker=params.with_reranker
     )
     target = comparisons.folder(run.project_id, identity)
-    _make_way(run, identity, target)
+    summary |= _make_way(run, identity, target)
     with artefacts.publish(target, {"kind": "comparison", "summary": summary}) as temporary:
         comparisons.write_questions(temporary / comparisons.QUESTIONS_FILE, split.test)
         for entry in entries:
@@ -282,14 +282,18 @@ def _finish(
     return {"comparison_id": identity, "verdict": summary["verdict"]}
 
 
-def _make_way(run: JobRun, identity: str, folder: Path) -> None:
-    """Remove the same comparison if its foreign questions could not be scored then: artefacts are never changed in place."""
+def _make_way(run: JobRun, identity: str, folder: Path) -> dict[str, Any]:
+    """Remove the same comparison if its foreign questions could not be scored then: artefacts are never changed in place.
+
+    Gives what stays of it: the panels of answers.
+    """
     with database.reading() as connection:
         known = comparisons.find(connection, identity)
     if known and out_of_domain.may_retry(known.result.get("out_of_domain")):
         with run.writing() as connection:
             comparisons.remove(connection, identity)
         artefacts.remove(folder)
+    return {"panels": known.result["panels"]} if known and "panels" in known.result else {}
 
 
 def _measures(recipe: Recipe, entries: Sequence[Any]) -> Any:

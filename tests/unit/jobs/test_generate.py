@@ -62,6 +62,7 @@ def prompts(vendor: Vendor) -> Counter[str]:
 def test_writes_pairs_with_evidence_and_what_they_cost(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     project_id = corpus()
     provider(vendor, monkeypatch, input_usd_per_million=1.0, output_usd_per_million=2.0)
+    vendor.faults.extend([Fault(hang_s=0.5)] * 2)  # so that the first two are under way together on a busy machine too
     view = run(project_id)
     assert view.state is JobState.DONE, view.error
     assert (view.result["num_written"], view.result["num_questions"]) == (24, 24)

@@ -36,7 +36,9 @@ class FakeMachine:
 
 def conversation(num_tokens: int) -> Conversation:
     """One whose texts are guessed at `num_tokens` tokens with the marks of its two turns."""
-    return Conversation("c", ({"role": "user", "content": "x" * (4 * (num_tokens - 10) - 4)},), {"content": "abc"})
+    return Conversation(
+        "c", ({"role": "user", "content": f"{num_tokens}".ljust(4 * (num_tokens - 10) - 4, "x")},), {"content": "abc"}
+    )
 
 
 def test_the_time_comes_from_past_runs_else_from_a_probe() -> None:
@@ -55,6 +57,19 @@ def test_the_time_comes_from_past_runs_else_from_a_probe() -> None:
     assert less.memory_bytes < 0.8 * probed.memory_bytes
     assert probed.disk_bytes is not None
     assert probed.disk_bytes > 4 * BUNDLED_SIZE.num_weights, "the bundled model was not unpacked yet"
+
+
+def test_what_a_batch_begins_with_is_read_once() -> None:
+    system, config = {"role": "system", "content": "y" * 800}, ChatTuningConfig(epochs=1, batch_size=8)
+    apart = [conversation(100 + at) for at in range(8)]
+    sharing = [Conversation(one.id, (system, *one.messages), one.response) for one in apart]
+    without, with_system = (
+        chat_estimate("r", sample, 80, config, FakeMachine()).seconds for sample in (apart, sharing)
+    )
+    assert without is not None
+    assert with_system is not None
+    # Ten batches each read 200 tokens more, where the examples have 16,000 more.
+    assert (with_system - without) / without == pytest.approx(10 * 200 / (80 * 103.5), rel=0.15)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_the_whole_job_on_a_small_part_ends_with_a_verdict_and_is_not_done_twice
     monkeypatch.setattr(jobs, "wait", waited)
     monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
     monkeypatch.setattr(demo, "NUM_PAIRS", 40)
-    monkeypatch.setattr(demo, "SETTINGS", {"max_tokens": 64, "batch_size": 8})
+    monkeypatch.setattr(demo, "SETTINGS", {"max_tokens": 64, "batch_size": 8, "epochs": 1})
     steps: list[str] = []
     done = demo.whole_job("Small", lambda step, _: steps.append(step))
     assert 10 < done.num_train <= 40

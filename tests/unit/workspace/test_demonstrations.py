@@ -216,3 +216,25 @@ def test_secrets_are_taken_out_before_anything_is_stored_and_only_where_asked(pr
     plain = projects.create("Plain").id
     assert demonstrations.import_file(plain, "Chat", path).redacted == {}
     assert b"ada@example.org" in demonstrations.export_bytes(plain, "jsonl", chosen)
+
+
+def test_an_edited_answer_leaves_the_first_one_as_the_rejected_one(project_id: str, tmp_path: Path) -> None:
+    demonstrations.import_file(project_id, "Chat", chats_file(tmp_path))
+    first, second = demonstrations.page(project_id, DemonstrationFilter("Chat"), 0, 2)[0]
+    better = {"role": "assistant", "content": "A better answer."}
+    edited = demonstrations.change(project_id, first, content={"response": better})
+    assert (edited.example.response, edited.example.rejected) == (better, first.content["response"])
+    again = demonstrations.change(project_id, edited, content={"response": {**better, "content": "The best."}})
+    assert again.example.rejected == first.content["response"], "what the teacher said, not what was typed in between"
+    other = demonstrations.change(
+        project_id, second, content={"messages": [{"role": "user", "content": "Else?"}], "response": better}
+    )
+    assert other.example.rejected == {}, "it was an answer to something else"
+    demonstrations.undo(project_id, "Chat")
+    demonstrations.undo(project_id, "Chat")
+    demonstrations.undo(project_id, "Chat")
+    assert demonstrations.get(project_id, "Chat", first.id).example.rejected == {}
+    demonstrations.change(project_id, demonstrations.get(project_id, "Chat", first.id), content={"response": better})
+    lines = demonstrations.export_bytes(project_id, "preferences", DemonstrationFilter("Chat")).decode().splitlines()
+    [line] = [json.loads(line) for line in lines]
+    assert (line["preferred_output"], line["non_preferred_output"]) == ([better], [first.content["response"]])
