@@ -22,6 +22,7 @@ from finetune_core.metrics.ranking import Mean
 from finetune_core.metrics.ratios import Ratio
 from finetune_core.metrics.structured import score_calls
 from finetune_core.providers.chat import Call, Chat, Message, Request
+from finetune_core.providers.portable_template import ToolForm, tool_form
 from finetune_core.recipe import Metric, Prices, Report, Run
 from finetune_core.records import Part, Tool, ToolCall, content_id
 
@@ -99,6 +100,12 @@ def prompted(messages: Sequence[Message], tools: Sequence[Tool]) -> tuple[Messag
     own = [str(message["content"]) for message in messages if message["role"] == "system"]
     rest = [message for message in messages if message["role"] != "system"]
     return ({"role": "system", "content": "\n\n".join([text, *own])}, *rest)
+
+
+@functools.cache
+def prompted_form() -> ToolForm:
+    """How `prompted` writes functions, for a chat template that does the same."""
+    return tool_form(lambda tools: prompt(PROMPT, tools=tools), is_first=True, is_escaped=True)
 
 
 def answer_text(calls: Sequence[Mapping[str, Any]]) -> str:

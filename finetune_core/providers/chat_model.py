@@ -70,6 +70,21 @@ def load_chat_model(
     return found, tokenizer
 
 
+def base_template(model: str) -> str:
+    """The chat template of a model that was loaded here before; "" where its tokenizer is not on this machine or has none.
+
+    Nothing is downloaded.
+    """
+    from transformers import AutoTokenizer
+
+    place = str(chat_folder(model)) if model == bundled.BUNDLED_CHAT else str(Path(model).expanduser())
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError):
+        return ""
+    return tokenizer.chat_template if isinstance(tokenizer.chat_template, str) else ""
+
+
 def decoder_layers(model: Any) -> list[Any]:
     """The layers that each token goes through one after the other."""
     from torch import nn

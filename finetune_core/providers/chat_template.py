@@ -130,10 +130,10 @@ def _plain(messages: Sequence[Message], tools: Sequence[Tool]) -> list[dict[str,
             found.append({"role": role, "content": text})
     if not tools:
         return found
-    described = _tools_prompt(tools)
+    told = described(tools)
     if found and found[0]["role"] == "system":
-        return [{"role": "system", "content": f"{found[0]['content']}\n\n{described}".strip()}, *found[1:]]
-    return [{"role": "system", "content": described}, *found]
+        return [{"role": "system", "content": f"{found[0]['content']}\n\n{told}".strip()}, *found[1:]]
+    return [{"role": "system", "content": told}, *found]
 
 
 def tagged_call(function: Mapping[str, Any]) -> str:
@@ -157,7 +157,8 @@ def _text(message: Message) -> str:
     return str(content or "")
 
 
-def _tools_prompt(tools: Sequence[Tool]) -> str:
+def described(tools: Sequence[Tool]) -> str:
+    """What a model without a place for functions in its template is told about them, in the system message."""
     from jinja2 import Environment, StrictUndefined
 
     source = (Path(__file__).parent / "prompts" / f"{PROMPT_VERSION}.jinja").read_text("utf-8")

@@ -4,14 +4,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import copyfile
 from typing import Any, Protocol
 
 from finetune_core.errors import ArtefactError, DatasetError, ProviderError
 from finetune_core.providers import bundled
 from finetune_core.providers.chat import Chat
+from finetune_core.providers.chat_model import base_template
 from finetune_core.providers.gguf_chat import LocalGgufChat
 from finetune_core.providers.openai_chat import OpenAIChat
 from finetune_core.providers.openai_chat import open_chat as open_service_chat
+from finetune_core.providers.portable_template import FILE_NAME as TEMPLATE_FILE
+from finetune_core.providers.portable_template import ToolForm, with_tools
 from finetune_core.providers.transformers_chat import ADAPTER_WEIGHTS, TransformersChat
 from finetune_core.recipe import Estimate, Machine, Outline, Prices, Resources, Run
 from finetune_core.recipes.embedding import SETTINGS_FILE, copy_files
@@ -98,8 +102,9 @@ def learned(split: Split[Any], told: Told, config: ChatTuningConfig, run: Run) -
     train, validation = (
         [each for one in part.examples for each in told(one, config)] for part in (split.train, split.validation)
     )
+    facts: dict[str, Any] = {"has_tools": any(one.tools for one in train)}
     if config.method is not TuningMethod.DPO:
-        return tune_chat(train, validation, config, run)
+        return _noted(tune_chat(train, validation, config, run), facts)
     pairs = with_rejected(train)
     if not pairs:
         raise DatasetError(
@@ -107,8 +112,12 @@ def learned(split: Split[Any], told: Told, config: ChatTuningConfig, run: Run) -
             hint='Choose the method "supervised"; or edit answers on the Review page (the first one is then the rejected '
             "one) or import preferences, and freeze a new version.",
         )
-    model = tune_chat(pairs, with_rejected(validation), config, run)
-    return replace(model, facts={**model.facts, "num_without_rejected": len(train) - len(pairs)})
+    facts |= {"num_without_rejected": len(train) - len(pairs)}
+    return _noted(tune_chat(pairs, with_rejected(validation), config, run), facts)
+
+
+def _noted(model: TunedChat, facts: dict[str, Any]) -> TunedChat:
+    return replace(model, facts={**model.facts, **facts})
 
 
 def with_rejected(conversations: Sequence[Conversation]) -> list[Conversation]:
@@ -138,6 +147,17 @@ def save(model: TunedChat, path: Path) -> None:
     (path / SETTINGS_FILE).write_text(json.dumps(kept, indent=2), encoding="utf-8")
 
 
+def save_with_functions(model: TunedChat, path: Path, form: ToolForm) -> None:
+    """As `save`, with the base model's chat template, made to read functions in `form`, beside the adapter.
+
+    Exports take it along. It is left out where the base model's tokenizer is not on this machine.
+    """
+    save(model, path)
+    template = base_template(model.base_model) if model.adapter_folder is not None else ""
+    if template:
+        (path / TEMPLATE_FILE).write_text(with_tools(template, form), encoding="utf-8")
+
+
 def load(path: Path, run: Resources) -> TunedChat:
     """What `save` wrote; weights are read when they are first needed. Raises ArtefactError if it is no tuned chat model."""
     try:
@@ -162,6 +182,8 @@ def export_merged(artefact: Path, target: Path) -> None:
     _check_is_here(artefact)
     base_model = json.loads((artefact / SETTINGS_FILE).read_text(encoding="utf-8"))["base_model"]
     save_merged(base_model, artefact, target)
+    if (artefact / TEMPLATE_FILE).is_file():
+        copyfile(artefact / TEMPLATE_FILE, target / TEMPLATE_FILE)
 
 
 EXPORTS: dict[str, Callable[[Path, Path], None]] = {"LoRA adapter": export_adapter, "merged model": export_merged}

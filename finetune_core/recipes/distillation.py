@@ -1,5 +1,7 @@
 """Distil a strong language model into a small one: learn its recorded answers, and show how close the small one comes."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from finetune_core.evaluation.answering import (
@@ -16,6 +18,7 @@ from finetune_core.evaluation.correctness_grades import JUDGED_METRICS
 from finetune_core.evaluation.ragas_answers import RAGAS_ANSWER_METRICS
 from finetune_core.evaluation.said import Said
 from finetune_core.providers.bundled import BUNDLED_EMBEDDER
+from finetune_core.providers.portable_template import TAGGED
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._chats import (
     EXPORTS,
@@ -26,8 +29,9 @@ from finetune_core.recipes._chats import (
     foreseen,
     learned,
     load,
-    save,
+    save_with_functions,
 )
+from finetune_core.recipes._chats import save as save_plain
 from finetune_core.recipes._embedders import open_embedder
 from finetune_core.recipes._grading import check_judge, graded
 from finetune_core.records import Chat, Part, Split
@@ -105,6 +109,14 @@ def answer(system: System, example: Chat, config: DistillationConfig, *, run: Ru
 def conversations(example: Chat, config: DistillationConfig) -> list[Conversation]:
     """What is learned from one example: its answer, and where it is known the worse one."""
     return [Conversation(example.id, example.messages, example.response, example.tools, example.rejected or None)]
+
+
+def save(model: TunedChat, path: Path) -> None:
+    """Write the model into the empty folder `path`, with its template for functions where it learned to call some."""
+    if model.facts.get("has_tools"):
+        save_with_functions(model, path, TAGGED)
+    else:
+        save_plain(model, path)
 
 
 def estimate(outline: Outline, config: DistillationConfig, machine: Machine) -> Estimate:

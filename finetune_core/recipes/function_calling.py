@@ -1,5 +1,7 @@
 """Tune a chat model so that it calls the right functions with the right arguments, or fills a schema from a text."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from finetune_core.evaluation.calling import (
@@ -12,6 +14,7 @@ from finetune_core.evaluation.calling import (
     answer_text,
     evaluate_calls,
     prompted,
+    prompted_form,
 )
 from finetune_core.evaluation.said import Said
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
@@ -24,7 +27,7 @@ from finetune_core.recipes._chats import (
     foreseen,
     learned,
     load,
-    save,
+    save_with_functions,
 )
 from finetune_core.records import SERVICE_REFERENCE, Part, Split, ToolCall
 from finetune_core.training.chat_config import ChatTuningConfig, Tuner
@@ -77,6 +80,11 @@ def conversations(example: ToolCall, config: FunctionCallingConfig) -> list[Conv
         return [Conversation(example.id, example.messages, answer_message(example.calls), example.tools)]
     response = {"role": "assistant", "content": answer_text(example.calls)}
     return [Conversation(example.id, prompted(example.messages, example.tools), response)]
+
+
+def save(model: TunedChat, path: Path) -> None:
+    """Write the model into the empty folder `path`, with a chat template that asks it as it was tuned."""
+    save_with_functions(model, path, prompted_form())
 
 
 def estimate(outline: Outline, config: FunctionCallingConfig, machine: Machine) -> Estimate:

@@ -122,10 +122,7 @@ def snippets(model_id: str, at: str = "") -> list[Snippet]:
     view = get(model_id)
     if view.recipe == "router" and not _can_leave(view):
         return []
-    if (
-        templates.CHAT[1] in templates.FRAMEWORKS.get(view.recipe, ())
-        and not (folder(model_id) / ADAPTER_WEIGHTS).is_file()
-    ):
+    if "merged model" in recipes.get(view.recipe).exports and not (folder(model_id) / ADAPTER_WEIGHTS).is_file():
         return []  # a service keeps it
     if view.recipe == ADAPTER_RECIPE and view.manifest.get("config", {}).get("kind") == Kind.CUSTOM:
         return []  # it takes the code of a person's own class

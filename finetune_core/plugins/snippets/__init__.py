@@ -30,7 +30,7 @@ FRAMEWORKS = {
         Framework("LangChain", "langchain"),
     ),
     "embedding_adapter": (Framework("LlamaIndex", "llama_index_adapter"), Framework("NumPy", "numpy_adapter")),
-    "function_calling": CHAT,
+    "function_calling": (Framework("transformers", "transformers_calls"), CHAT[0]),
     "judge_correctness": (Framework("LlamaIndex", "llama_index_judge_correctness"), CHAT[1]),
     "judge_pairwise": (Framework("LlamaIndex", "llama_index_judge_pairwise"), CHAT[1]),
     "router": (Framework("LlamaIndex", "llama_index_router"),),
