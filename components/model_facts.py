@@ -6,8 +6,9 @@ import streamlit as st
 
 from components.text import plain, size_text, t, time_text, tn
 from finetune_core import recipes
-from finetune_core.workspace import comparisons, model_card, models
+from finetune_core.workspace import model_card, models
 from finetune_core.workspace.models import ModelView
+from finetune_core.workspace.steering import steering
 
 MAX_DOCUMENTS = 12
 
@@ -33,21 +34,38 @@ def model_facts(model: ModelView, *, key: str) -> None:
 
 def _facts(model: ModelView) -> dict[str, str]:
     found: dict[str, Any] = model.manifest.get("facts", {})
-    base, best = found.get("base_validation"), found.get("best_validation")
-    metric = comparisons.metric_title(recipes.get(model.recipe).headline)
     return {
         t("Task"): recipes.get(model.recipe).title,
         t("Tuned from"): str(model.manifest.get("base_model", "–")),
         t("Made"): time_text(model.created_at),
         t("Size"): size_text(model.size_bytes),
         **{t(name): t(value) for name, value in models.traits(model).items()},
-        t("On validation"): "–" if base is None or best is None else f"{base:.4f} → {best:.4f} {metric}",
+        t("On validation"): _on_validation(model),
         t("Best checkpoint"): t("step {number}", number=found["best_step"]) if "best_step" in found else "–",
         t("Seed"): str(model.manifest.get("seed", "–")),
         t("Libraries"): ", ".join(f"{name} {version}" for name, version in model.manifest.get("libraries", {}).items())
         or "–",
         t("Id"): model.id,
     }
+
+
+def _on_validation(model: ModelView) -> str:
+    """From where to where, and for a loss what that means."""
+    found = steering(recipes.get(model.recipe), model.manifest.get("config", {}), model.manifest.get("facts", {}))
+    if found.best is None:
+        return "–"
+    if found.base is None:
+        return t("{title} {value}", title=t(found.title), value=f"{found.best:.4f}")
+    values = f"{found.base:.4f} → {found.best:.4f}"
+    if not found.is_loss:
+        return f"{values} {found.title}"
+    if found.title != "loss" or found.token_chances is None:
+        return t("{title} {values} (lower is better)", title=t(found.title), values=values)
+    before, after = found.token_chances
+    return t(
+        "loss {values} (lower is better): it gives each token of a right answer a chance of {after}, the base {before}",
+        values=values, before=f"{before:.0%}", after=f"{after:.0%}",
+    )  # fmt: skip
 
 
 def _lineage(model: ModelView) -> None:

@@ -6,9 +6,7 @@ import streamlit as st
 
 from components.live_chart import Curve, live_chart
 from components.text import t
-from finetune_core import recipes
 from finetune_core.workspace import jobs, runs
-from finetune_core.workspace.comparisons import metric_title
 
 _USUAL = ("loss", "learning_rate", "grad_norm")
 
@@ -16,15 +14,19 @@ _USUAL = ("loss", "learning_rate", "grad_norm")
 def run_charts(shown: Sequence[runs.RunView], *, key: str) -> None:
     """Draw the charts; runs of recipes with different headline metrics get a chart of that metric each."""
     colours = {run.id: index for index, run in enumerate(shown)}
-    headlines = list(dict.fromkeys(_headline(run) for run in shown))
-    for headline in headlines:
+    deciding = {run.steering.name: run.steering for run in shown}
+    for name, steering in deciding.items():
         with st.container(border=True):
-            curves = [_curve(run, colours[run.id], decides=True) for run in shown if _headline(run) == headline]
-            title = t("{metric} on the validation questions", metric=metric_title(headline))
-            live_chart(curves, f"validation_{headline}", key=f"{key}_{headline}", title=title, height=340)
+            curves = [_curve(run, colours[run.id], decides=True) for run in shown if run.steering.name == name]
+            title = (
+                t("Loss on the validation examples (lower is better)")
+                if steering.is_loss
+                else t("{metric} on the validation questions", metric=steering.title)
+            )
+            live_chart(curves, name, key=f"{key}_{name}", title=title, height=340)
             st.caption(_pool(shown))
     curves = [_curve(run, colours[run.id]) for run in shown]
-    names = _series(shown, headlines)
+    names = _series(shown, list(deciding))
     for start in range(0, len(names), 3):
         row = names[start : start + 3]
         for column, name in zip(st.columns([2, 1, 1] if row[0] == "loss" else 3), row, strict=False):
@@ -35,10 +37,10 @@ def run_charts(shown: Sequence[runs.RunView], *, key: str) -> None:
                 )
 
 
-def _series(shown: Sequence[runs.RunView], headlines: Sequence[str]) -> list[str]:
+def _series(shown: Sequence[runs.RunView], deciding: Sequence[str]) -> list[str]:
     """What was logged beside the metrics that decide, the usual ones first; those while a run has logged nothing yet."""
     logged = {name for run in shown for name in jobs.metrics(run.id, max_points=2)}
-    others = logged - {f"validation_{headline}" for headline in headlines}
+    others = logged - set(deciding)
     if not logged and any(run.job.is_live for run in shown):
         return list(_USUAL)
     return [*(name for name in _USUAL if name in others), *sorted(others - set(_USUAL))]
@@ -67,11 +69,7 @@ def _pool(shown: Sequence[runs.RunView]) -> str:
     )
 
 
-def _headline(run: runs.RunView) -> str:
-    return recipes.get(run.recipe).headline
-
-
 def _curve(run: runs.RunView, colour: int, *, decides: bool = False) -> Curve:
     if not decides:
         return Curve(run.id, run.name, run.job.is_live, colour=colour)
-    return Curve(run.id, run.name, run.job.is_live, run.base_value, run.best_step or None, colour)
+    return Curve(run.id, run.name, run.job.is_live, run.steering.base, run.best_step or None, colour)

@@ -3,23 +3,26 @@
 import streamlit as st
 
 from components.text import t
-from finetune_core import recipes
 from finetune_core.workspace import jobs, runs
-from finetune_core.workspace.comparisons import metric_title
 
 
 def run_facts(run: runs.RunView, *, key: str) -> None:
     """Metrics of the run, its settings, and links to what comes next."""
-    headline = recipes.get(run.recipe).headline
+    found = run.steering
+    about = t(
+        "How surprised the model is by the right answers of the validation examples: lower is better. It chooses the step that "
+        "is kept; what the answers are worth is shown on Compare."
+    )
     with st.grid(3, key=key):
         st.metric(
-            t("{metric} before", metric=metric_title(headline)), _number(run.base_value), border=True, height="stretch"
-        )
-        gain = None if run.best_value is None or run.base_value is None else run.best_value - run.base_value
+            t("{metric} before", metric=t(found.title).capitalize() if found.is_loss else found.title),
+            _number(found.base), border=True, height="stretch", help=about if found.is_loss else None,
+        )  # fmt: skip
         st.metric(
             t("Best so far") if run.job.is_live else t("Kept"),
-            _number(run.best_value),
-            None if gain is None else f"{gain:+.4f}",
+            _number(found.best),
+            None if found.change is None else f"{found.change:+.4f}",
+            delta_color="inverse" if found.is_loss else "normal",
             border=True,
             height="stretch",
         )

@@ -17,13 +17,14 @@ def run_table(known: Sequence[runs.RunView], *, key: str) -> None:
 
 
 def _row(run: runs.RunView) -> dict[str, str]:
-    gain = "–" if run.best_value is None or run.base_value is None else f"{run.best_value - run.base_value:+.4f}"
+    found = run.steering
+    best = "–" if found.best is None else t("{title} {value}", title=t(found.title), value=f"{found.best:.4f}")
     end = run.job.finished_at or time.time()
     return {
         t("Run"): plain(run.name),
         t("Task"): plain(recipes.get(run.recipe).title),
         t("State"): str(run.state),
-        t("Best on validation"): "–" if run.best_value is None else f"{run.best_value:.4f}",
-        t("Gain"): gain,
+        t("Best on validation"): best,
+        t("Change"): "–" if found.change is None else f"{found.change:+.4f}",
         t("Time"): "–" if run.job.started_at is None else duration_text(end - run.job.started_at),
     }

@@ -79,6 +79,15 @@ def _detectable(manifest: dict[str, Any]) -> None:
     gain, measured = manifest.get("smallest_detectable_gain"), manifest.get("base", {})
     metric = manifest.get("gain_metric", "")
     base = measured.get("test", {}).get(metric)
+    if gain is None and base is not None:
+        st.markdown(
+            t(
+                "The base model's {metric} is {base} on the {num} test questions, and would be on any of them: what gain they "
+                "can show is not known before the first comparison.",
+                metric=comparisons.metric_title(metric), base=f"{base:.3f}", num=f"{manifest['num_test']:,}",
+            )
+        )  # fmt: skip
+        return
     if gain is None:
         st.markdown(t("The base model was not measured on this dataset, so nobody knows what its test set can show."))
         st.caption(plain(t(manifest.get("base", {}).get("note", ""))))

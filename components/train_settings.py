@@ -25,7 +25,8 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
     form = f"{key}.{recipe.name}"
     is_from_embedder = runs.starts_from_embedder(recipe.name)
     # Its widget stands further down; what it says now is what it said when the page ran last.
-    is_at_service = st.session_state.get(f"{form}.tuner") == "openai"
+    tuner = st.session_state.get(f"{form}.tuner", "local")
+    is_at_service = tuner == "openai"
 
     def base_model(field: FieldInfo, value: Any, widget_key: str) -> str:
         if is_from_embedder:
@@ -40,8 +41,6 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
     def service(field: FieldInfo, value: Any, widget_key: str) -> str:
         if is_from_embedder:
             return train_service(field, value, kind="cohere", key=widget_key)
-        if not is_at_service:
-            return ""
         chosen = train_service(field, value, kind="openai", key=widget_key)
         train_shutdown(chosen, st.session_state.get(f"{form}.base_model.at_service", ""), key=f"{widget_key}.end")
         if chosen:
@@ -55,6 +54,7 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
         recipe.config,
         key=form,
         values={"base_model": project.base_model} if is_from_embedder else None,
+        skip=recipe.config.unused(tuner) if hasattr(recipe.config, "unused") else (),
         widgets={"base_model": base_model, "margin": margin, "service": service},
     )
     if config is not None and below_margin:

@@ -233,6 +233,7 @@ class Recipe:
     - `traits(manifest) -> {name: value}`: what is special about a model of this recipe, for people; "Tuned from" says what it
       was tuned from where that is not the setting `base_model`.
     - `library`, `pipeline_tag`: what its export loads with and what it does, as model hubs call them; "" for none.
+    - `loss`: the loss on validation examples that chooses the step, where that is no metric; "" where it is the headline.
     - `notice`: what a person has to know before a run is started, "" for nothing; `alternative`: the recipe to take instead.
     """
 
@@ -259,6 +260,7 @@ class Recipe:
     pipeline_tag: str = ""
     notice: str = ""
     alternative: str = ""
+    loss: str = ""
 
     def check(self, part: Part[Any]) -> None:
         """Raise DatasetError if an example is of another kind than this recipe's."""

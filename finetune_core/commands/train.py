@@ -36,7 +36,8 @@ def train(
     value: dict[str, Any] = {"run": run_id, "state": view.state}
     if view.model_id:
         value |= {"model": view.model_id, "best_step": view.best_step}
-        value |= {"headline": recipes.get(view.recipe).headline, "validation": view.best_value}
+        value |= {"headline": recipes.get(view.recipe).headline, "validation": view.steering.best}
+        value |= {"measured": view.steering.name}
     emit(value, as_json, f"Run {run_id} is {view.state}.")
 
 
@@ -51,18 +52,21 @@ def show_runs(project: Project, as_json: Json = False) -> None:
             "dataset": view.dataset_id,
             "state": view.state,
             "headline": recipes.get(view.recipe).headline,
-            "base_validation": view.base_value,
-            "best_validation": view.best_value,
+            "measured": view.steering.name,
+            "base_validation": view.steering.base,
+            "best_validation": view.steering.best,
             "best_step": view.best_step,
             "model": view.model_id,
         }
         for view in views
     ]
-    lines = [
-        f"{view.id}  {view.state:<9}  {view.name:<32}  {_number(view.base_value)} -> {_number(view.best_value)}"
-        for view in views
-    ]
+    lines = [f"{view.id}  {view.state:<9}  {view.name:<32}  {_came_to(view)}" for view in views]
     emit(rows, as_json, "\n".join(lines) or "No runs yet.")
+
+
+def _came_to(view: runs.RunView) -> str:
+    found = view.steering
+    return f"{_number(found.base)} -> {_number(found.best)}{' (loss)' if found.is_loss else ''}"
 
 
 def _number(value: float | None) -> str:

@@ -36,12 +36,19 @@ def base_facts(
     }
 
 
-def power(project_id: str, metric: str, scores: Any, test: Report | None) -> dict[str, Any]:
+def power(
+    project_id: str, metric: str, scores: Any, test: Report | None, whole: Metric | None = None
+) -> dict[str, Any]:
     """The smallest gain in `metric` the test set can show, and what that assumes.
 
-    `scores` (N,) is the base's value of that metric for each test example; None where the base was not measured.
+    `scores` (N,) is the base's value of that metric for each test example; None where the base was not measured, and for a
+    metric that single examples have no value of: then `whole` is that metric.
     """
-    from finetune_core.metrics.bootstrap import ASSUMED_SPREAD, smallest_detectable_gain
+    from finetune_core.metrics.bootstrap import (
+        ASSUMED_SPREAD,
+        smallest_detectable_gain,
+        smallest_detectable_gain_of,
+    )
     from finetune_core.storage import comparisons, database
 
     if test is None:
@@ -57,7 +64,11 @@ def power(project_id: str, metric: str, scores: Any, test: Report | None) -> dic
             f"This assumes that a run changes the scores of single questions {spread:g} times as much as they differ among "
             "themselves; nobody knows before the first comparison. A run that changes little shows smaller gains."
         )
-    gain = smallest_detectable_gain(scores, test.groups, spread=spread)
+    gain = (
+        smallest_detectable_gain_of(whole, test.columns, test.groups, spread=spread)
+        if whole is not None
+        else smallest_detectable_gain(scores, test.groups, spread=spread)
+    )
     return {"smallest_detectable_gain": gain, "gain_metric": metric, "gain_assumes": said}
 
 

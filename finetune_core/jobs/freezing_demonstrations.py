@@ -71,7 +71,7 @@ class FreezingDemonstrations:
         scores = report.columns[metric.column] if report and isinstance(metric, Mean) else None
         found: dict[str, Any] = {
             "left_out": {}, "leakage": leakage.as_json(), "base": base,
-            **power(run.project_id, recipe.headline if recipe else "", scores, report if scores is not None else None),
+            **power(run.project_id, recipe.headline if recipe else "", scores, report, metric if scores is None else None),
         }  # fmt: skip
         return found | {"warnings": warnings(manifest | found, "examples", {})}
 

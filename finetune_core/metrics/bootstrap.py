@@ -191,17 +191,46 @@ def smallest_detectable_gain(
     Cluster-Robust Inference, 2015). Never below 1 / N (one question from wrong to right) and never above 1, which is
     also the answer with fewer than 2 groups.
     """
-    from scipy.special import stdtrit
-
     values_N = np.asarray(values, dtype=np.float64)
     rows_N = ~np.isnan(values_N)
     labels = _labels(groups, rows_N)
     if labels.num_groups < 2:
         return 1.0
     error = spread * _standard_error(values_N[rows_N], labels)
+    return _detectable(error, labels, int(rows_N.sum()), power, confidence)
+
+
+def smallest_detectable_gain_of(
+    metric: Metric,
+    columns: Columns,
+    groups: Sequence[str],
+    *,
+    spread: float = ASSUMED_SPREAD,
+    power: float = 0.8,
+    confidence: float = CONFIDENCE,
+) -> float | None:
+    """As `smallest_detectable_gain` for any metric of the base's `columns`, such as a kappa: its standard error comes from
+    resampling groups. None where resampling does not move it, as for a judge that gives every answer the same score.
+    """
+    from scipy.special import ndtri
+
+    found = value_interval(columns, groups, metric, confidence=confidence)
+    if found.num_groups < 2:
+        return 1.0
+    error = spread * (found.high - found.low) / (2 * float(ndtri(1 - (1 - confidence) / 2)))
+    if not np.isfinite(error) or error <= 0:
+        return None
+    labels = _labels(groups, _scored_rows(metric, (columns,), len(groups)))
+    return _detectable(error, labels, found.num_rows, power, confidence)
+
+
+def _detectable(error: float, labels: "_Labels", num_rows: int, power: float, confidence: float) -> float:
+    """So many standard errors, but at least one row from wrong to right and at most 1."""
+    from scipy.special import stdtrit
+
     degrees = labels.num_groups - 1
     quantiles = stdtrit(degrees, 1 - (1 - confidence) / 2) + stdtrit(degrees, power)
-    return float(np.clip(quantiles * error, 1 / int(rows_N.sum()), 1.0))
+    return float(np.clip(quantiles * error, 1 / num_rows, 1.0))
 
 
 def spread_of_differences(

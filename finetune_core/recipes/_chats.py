@@ -25,6 +25,8 @@ from finetune_core.training.chat_estimates import chat_estimate
 from finetune_core.training.chat_tuning import TunedChat, tune_chat
 from finetune_core.training.conversations import Conversation
 
+VALIDATION_LOSS = "validation_loss"
+"""What chooses the step of every recipe here: for `Recipe.loss`."""
 EXTRAS = ("modal",)
 """Packages beyond the core that a tuner needs: for `Recipe.extras`."""
 GGUF_SUFFIX = ".gguf"

@@ -23,6 +23,7 @@ from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
 from finetune_core.recipes._chats import (
     EXPORTS,
     EXTRAS,
+    VALIDATION_LOSS,
     chat_prices,
     chat_systems,
     chat_traits,
@@ -144,6 +145,7 @@ RECIPE = Recipe(
     extras=EXTRAS,
     estimate=estimate,
     traits=chat_traits,
+    loss=VALIDATION_LOSS,
     library="peft",
     pipeline_tag="text-generation",
 )

@@ -18,7 +18,7 @@ from finetune_core.evaluation.judging import (
 )
 from finetune_core.evaluation.said import Said
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Run
-from finetune_core.recipes._chats import EXPORTS, EXTRAS, chat_traits, foreseen, learned, load, save
+from finetune_core.recipes._chats import EXPORTS, EXTRAS, VALIDATION_LOSS, chat_traits, foreseen, learned, load, save
 from finetune_core.recipes._judges import chat_judges
 from finetune_core.records import Comparison, Part, Preference, Split
 from finetune_core.training.chat_config import ChatTuningConfig
@@ -120,6 +120,7 @@ RECIPE = Recipe(
     extras=EXTRAS,
     estimate=estimate,
     traits=chat_traits,
+    loss=VALIDATION_LOSS,
     library="peft",
     pipeline_tag="text-generation",
 )

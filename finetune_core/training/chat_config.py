@@ -37,6 +37,17 @@ class TuningMethod(StrEnum):
     DPO = "dpo"
 
 
+HERE = frozenset(
+    {
+        "learning_rate", "lora_rank", "lora_alpha", "lora_dropout", "max_tokens", "warmup", "schedule", "weight_decay",
+        "four_bit", "gradient_checkpointing", "evaluations", "patience",
+    }
+)  # fmt: skip
+"""Settings of Ayar's own training, here or at Modal; a service that tunes chooses its own."""
+AT_SERVICE = frozenset({"service", "extra_fields", "poll_s"})
+UNUSED = {Tuner.LOCAL: AT_SERVICE | {"gpu"}, Tuner.OPENAI: HERE | {"gpu"}, Tuner.MODAL: AT_SERVICE}
+
+
 class ChatTuningConfig(BaseModel):
     """The settings of one run; a recipe's own class of settings is made from this one."""
 
@@ -167,6 +178,11 @@ class ChatTuningConfig(BaseModel):
     )
     patience: Patience = 3
     seed: Seed = 0
+
+    @classmethod
+    def unused(cls, tuner: str) -> frozenset[str]:
+        """The settings that say nothing where that tuner works; a form need not ask for them."""
+        return UNUSED[Tuner(tuner)]
 
     @model_validator(mode="after")
     def _service_is_named(self) -> Self:

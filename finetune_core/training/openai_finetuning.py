@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 PURPOSE = "fine-tune"
 MARK = "ayar_run"
 FAILED = frozenset({"failed", "cancelled"})
-CURVES = {"train_loss": "loss", "valid_loss": "validation_loss", "full_valid_loss": "validation_loss"}
+VALIDATION_LOSS = "validation_loss"
+CURVES = {"train_loss": "loss", "valid_loss": VALIDATION_LOSS, "full_valid_loss": VALIDATION_LOSS}
 """What the vendor's curves are called here; others keep their names."""
 
 
@@ -173,6 +174,8 @@ def _log_events(client: OpenAIClient, job_id: str, run: Run) -> None:
             if step > 0 and (numbers := _numbers(values)):
                 run.log(step, **numbers)
                 last = max(last, step)
+                if VALIDATION_LOSS in numbers:  # the service keeps its last step
+                    run.remember(best_validation_loss=numbers[VALIDATION_LOSS], best_step=step)
         if fresh:
             said = [{"message": event.message, "at": event.created_at} for event in reversed(listed)]
             run.remember(events_seen=[event.id for event in listed], events=said, last_step=last)
@@ -219,6 +222,7 @@ def _facts(job: "FineTuningJob", run: Run, *, is_stopped: bool) -> dict[str, Any
         "vendor_job_id": job.id,
         "trained_tokens": job.trained_tokens,
         "events": run.recall("events") or [],
+        "best_validation_loss": run.recall("best_validation_loss"),
         "best_step": last_step,
         "last_step": last_step,
         "total_steps": last_step,

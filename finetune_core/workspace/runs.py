@@ -20,6 +20,7 @@ from finetune_core.storage import database
 from finetune_core.workspace import jobs, models, outlines, projects
 from finetune_core.workspace.datasets import get as dataset_version
 from finetune_core.workspace.outlines import ThisMachine
+from finetune_core.workspace.steering import Steering, steering
 
 __all__ = ["Charge", "Estimate"]
 
@@ -30,8 +31,8 @@ KIND = "train"
 class RunView:
     """A run as pages and the command line show it.
 
-    `base_value` and `best_value` are nDCG@10 (0 to 1) on the validation pool, None until measured; `best_step` is where
-    the best was, 0 for none yet. `pool` says what the curve is measured on. `model_id` is "" until a model was kept.
+    `steering` is what is measured on the validation pool; `best_step` is where the best was, 0 for none yet. `pool` says
+    what the curve is measured on. `model_id` is "" until a model was kept.
     """
 
     id: str
@@ -42,8 +43,7 @@ class RunView:
     state: JobState
     config: dict[str, Any]
     best_step: int
-    best_value: float | None
-    base_value: float | None
+    steering: Steering
     total_steps: int
     pool: dict[str, int]
     model_id: str
@@ -171,8 +171,7 @@ def _view(view: JobView, facts: Mapping[str, Any]) -> RunView:
         state=view.state,
         config=params["config"],
         best_step=facts.get("best_step") or 0,
-        best_value=facts.get("best_validation"),
-        base_value=facts.get("base_validation"),
+        steering=steering(recipes.get(params["recipe"]), params["config"], facts),
         total_steps=facts.get("total_steps") or 0,
         pool=facts.get("pool") or {},
         model_id=facts.get("model_id") or "",

@@ -13,6 +13,7 @@ from finetune_core.jobs.out_of_domain import Choice, Contender
 from finetune_core.jobs.portion import Portion
 from finetune_core.jobs.reranked import Reranked
 from finetune_core.jobs.run import JobRun
+from finetune_core.jobs.validation_values import validation_value, validation_values
 from finetune_core.recipe import Recipe, Report, System, measured
 from finetune_core.records import Labelled, Part, QueryPassages, Split, content_id
 from finetune_core.storage import artefacts, comparisons, database, datasets, models
@@ -143,7 +144,7 @@ def _score_reranked(
     split: Split[Any],
 ) -> list[Reranked]:
     keys = {row.id: {item.name: item.key for item in scored[row.id]} for row in rows}
-    values = {row.id: _validation(row) for row in rows}
+    values = {row.id: validation_value(row) for row in rows}
     found = reranked.combinations(by_name, rows, keys, values)
     for position, one in enumerate(found):
         step = Portion(portion, position / len(found), (position + 1) / len(found))
@@ -328,8 +329,7 @@ def _entries(
     from finetune_core.evaluation.side_by_side import Entry
 
     found: dict[str, Entry] = {}
-    # Validation values are of one set of questions only where the runs learned from one dataset version.
-    is_comparable = len({row.dataset_id for row in rows}) == 1
+    validation = validation_values(rows)
     for row in rows:
         base = next((item for item in scored[row.id] if item.is_baseline and item.name == "base"), None)
         assert base is not None, "a recipe without a system called base has nothing to compare with"
@@ -349,7 +349,7 @@ def _entries(
             found[item.key] = Entry(
                 key=item.key, name=name, role=role, report=report, against=base.key, run_id=row.job_id,
                 model_id=row.id,
-                validation=_validation(row) if is_comparable else None, num_leaking=_num_leaking(run, row, split, dataset_id),
+                validation=validation[row.id], num_leaking=_num_leaking(run, row, split, dataset_id),
                 recipe=row.recipe, beside=beside, size_bytes=row.size_bytes,
             )  # fmt: skip
     order = {"floor": 0, "base": 1, "tuned": 2}
@@ -373,14 +373,6 @@ def _with_reranked(run: JobRun, entries: list[Any], behind: Sequence[Reranked]) 
             )
         )  # fmt: skip
     return entries
-
-
-def _validation(row: ModelRow) -> float | None:
-    """What the run reached on validation, by which candidates are picked; None if its run did not say."""
-    with database.reading() as connection:
-        facts = queue.recall(connection, row.job_id)
-    value = facts.get("best_validation", row.manifest.get("best_validation"))
-    return float(value) if isinstance(value, int | float) else None
 
 
 def _num_leaking(run: JobRun, row: ModelRow, split: Split[Any], dataset_id: str) -> int:

@@ -23,8 +23,8 @@ def test_it_is_trained_and_published_by_the_worker(kind: str, monkeypatch: pytes
     run_queued_here()
     run = runs.get(run_id)
     assert (run.state, run.job.error) == (JobState.DONE, "")
-    assert run.base_value is not None
-    assert run.best_value >= run.base_value
+    assert run.steering.base is not None
+    assert run.steering.best >= run.steering.base
     assert run.total_steps > 0
     (view,) = models.listing(project)
     assert (view.id, view.name, view.recipe) == (run.model_id, "First", "embedding_adapter")

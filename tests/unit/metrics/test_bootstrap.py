@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from finetune_core.metrics import bootstrap
+from finetune_core.metrics.agreement import WeightedKappa
 from finetune_core.metrics.bootstrap import closed_gap
 from finetune_core.metrics.ranking import Mean
 
@@ -179,6 +180,24 @@ def test_detectable_gain_is_detected_about_as_often_as_promised():
         tuned = 0.5 + 0.5 * (base - 0.5) + noise + gain
         shown += not bootstrap.paired_interval({"x": base}, {"x": tuned}, groups, VALUE, 400, seed).crosses_zero
     assert 0.72 < shown / 200 < 0.88
+
+
+def test_the_detectable_gain_of_any_metric_is_that_of_a_mean_where_it_is_one() -> None:
+    random = np.random.default_rng(0)
+    values, groups = random.normal(0.5, 0.2, 200), [str(i // 2) for i in range(200)]
+    by_hand = bootstrap.smallest_detectable_gain(values, groups)
+    assert bootstrap.smallest_detectable_gain_of(VALUE, {"x": values}, groups) == pytest.approx(by_hand, rel=0.1)
+    true = random.integers(1, 6, 200).astype(float)
+    columns = {"true": true, "predicted": np.clip(true + random.normal(0, 1.5, 200), 1, 5)}
+    kappa = bootstrap.smallest_detectable_gain_of(WeightedKappa(), columns, groups)
+    assert kappa is not None
+    assert 0.02 < kappa < 0.15
+    quarter = {name: one[:50] for name, one in columns.items()}
+    fewer = bootstrap.smallest_detectable_gain_of(WeightedKappa(), quarter, groups[:50])
+    assert fewer == pytest.approx(2 * kappa, rel=0.35), "a quarter of the answers, twice the error"
+    constant = {"true": true, "predicted": np.full(200, 3.0)}
+    assert bootstrap.smallest_detectable_gain_of(WeightedKappa(), constant, groups) is None
+    assert bootstrap.smallest_detectable_gain_of(WeightedKappa(), columns, ["one"] * 200) == 1.0
 
 
 def test_the_share_of_a_gap_is_measured_on_the_same_rows_and_bounded() -> None:

@@ -47,7 +47,7 @@ def test_a_run_from_launch_to_model(project: str, trained: Trained) -> None:
     assert view.state is JobState.DONE, (view.job.error, view.job.hint)
     assert view.total_steps == 3
     assert view.best_step in (2, 3)
-    assert view.base_value == trained.run.facts["base_validation"]
+    assert view.steering.base == trained.run.facts["base_validation"]
     assert view.pool["num_questions"] == 4
     model = models.get(view.model_id)
     assert (model.name, model.recipe, model.run_id, model.dataset_id) == ("first", "embedding", run_id, dataset)
@@ -68,6 +68,28 @@ def test_the_command_line_shows_runs(project: str, trained: Trained) -> None:
     (row,) = json.loads(shown.stdout)
     assert (row["run"], row["model"], row["state"]) == (run_id, model_id, "done")
     assert row["best_validation"] == trained.model.facts["best_validation"]
+
+
+CHAT_RECIPES = ("distillation", "function_calling", "judge_correctness", "judge_pairwise", "text_to_sql")
+
+
+@pytest.mark.parametrize("tuner", ["local", "openai", "modal"])
+@pytest.mark.parametrize("recipe", CHAT_RECIPES)
+def test_the_command_line_names_the_tuner_of_a_chat_model(
+    recipe: str, tuner: str, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def launch(project_id: str, dataset: str, recipe: str, config: dict[str, str], name: str) -> str:
+        asked.append(runs.checked_config(project_id, recipe, config))
+        raise TrainingError("far enough", hint="none")
+
+    monkeypatch.setattr(runs, "launch", launch)
+    service = ["--set", "service=S"] if tuner == "openai" else []
+    arguments = ["train", "--project", "Tiny", "--dataset", "v1", "--recipe", recipe, "--tuner", tuner, *service]
+    with pytest.raises(TrainingError, match="far enough"):
+        CliRunner().invoke(build(), arguments, catch_exceptions=False)
+    assert asked[0].tuner == tuner
 
 
 def test_the_command_line_starts_a_run(project: str) -> None:
@@ -211,7 +233,7 @@ def test_a_run_survives_the_death_of_its_worker(project: str, trained: Trained) 
     view = runs.get(run_id)
     assert (view.state, view.job.attempt) == (JobState.DONE, 2)
     assert view.best_step == trained.model.facts["best_step"]
-    assert view.best_value == pytest.approx(trained.model.facts["best_validation"], abs=1e-4)
+    assert view.steering.best == pytest.approx(trained.model.facts["best_validation"], abs=1e-4)
     manifest = artefacts.verify(models.folder(view.model_id))
     assert manifest["files"]["model.safetensors"]["sha256"] == file_sha256(trained.model.folder / "model.safetensors")
     assert [step for step, _ in jobs.metrics(run_id)["loss"]] == list(range(1, view.total_steps + 1))
