@@ -23,7 +23,10 @@ def teacher_calls(project_id: str, *, key: str) -> dict[str, Any] | None:
     if source == "file":
         name = teacher_file(project_id, "ToolCall", key=f"{key}_file")
     else:
-        text = st.text_area(t("Texts or queries, one a line"), key=f"{key}_texts", height=140, persist_state="session")
+        text = st.text_area(
+            t("Texts or queries, one a line"), key=f"{key}_texts", height=140, persist_state="session",
+            placeholder=t("A table for two on Friday at seven"),
+        )  # fmt: skip
         name = teaching.keep_texts(project_id, text)
     tools_choice(project_id, f"{key}_tools", key=f"{key}_list")
     written = st.text_area(
@@ -32,8 +35,8 @@ def teacher_calls(project_id: str, *, key: str) -> dict[str, Any] | None:
             "OpenAI's tools, or the JSON Schema or pydantic class of what is to be filled in; or a list made on Review."
         ),
     )  # fmt: skip
-    if not written.strip():
-        st.caption(t("Texts and functions are needed."))
+    if not written.strip() or not name:
+        st.caption(t("Give texts and functions; then you see what it takes."))
         return None
     try:
         found = tools.read(written)
@@ -42,4 +45,4 @@ def teacher_calls(project_id: str, *, key: str) -> dict[str, Any] | None:
         return None
     names = ", ".join(str(one["function"]["name"]) for one in found)
     st.caption(tn("{num} function: {names}", "{num} functions: {names}", len(found), names=names))
-    return {"inputs": name, "tools": found} if name else None
+    return {"inputs": name, "tools": found}
