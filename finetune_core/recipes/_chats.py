@@ -206,7 +206,8 @@ def chat_traits(manifest: Mapping[str, Any]) -> dict[str, str]:
     config, facts = manifest["config"], manifest["facts"]
     found = {"Tuned by": str(config.get("tuner", "")), "Method": str(config.get("method", ""))}
     if facts.get("vendor_job_id"):
-        return {**found, "Job at the service": str(facts["vendor_job_id"])}
+        id_there = str(facts.get("finetuned_model_id", "–"))
+        return {**found, "Id at the service": id_there, "Job at the service": str(facts["vendor_job_id"])}
     return {**found, "LoRA rank": str(config.get("lora_rank", ""))}
 
 

@@ -66,7 +66,8 @@ def _tune_at_service(
         made = finetune(train, validation, config, client, run)
     finally:
         client.close()
-    return TunedChat(config.base_model, service=service.name, model_id=made.model_id, facts=made.facts)
+    facts = {**made.facts, "finetuned_model_id": made.model_id}
+    return TunedChat(config.base_model, service=service.name, model_id=made.model_id, facts=facts)
 
 
 def _tune_on_modal(
