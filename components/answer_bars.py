@@ -20,12 +20,11 @@ def answer_bars(systems: Sequence[Scored], titles: Mapping[str, str], *, key: st
     if not names:
         return
     figure = go.Figure()
-    for each in reversed(systems):  # plotly draws the first bar of a group lowest
+    for each in systems:
         values = [each.metrics.get(name, {}) for name in names]
         known = [(titles[name], one) for name, one in zip(names, values, strict=True) if one.get("value") is not None]
         figure.add_bar(
             orientation="h", name=html.escape(each.name), marker={"color": hue_of(each.role)},
-            legendrank=list(systems).index(each),
             y=[html.escape(title) for title, _ in known], x=[one["value"] for _, one in known],
             error_x={
                 "type": "data", "symmetric": False, "thickness": 1.6, "width": 4, "color": colour("text"),

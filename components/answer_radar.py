@@ -70,7 +70,7 @@ def _figure(systems: Sequence[Scored], names: list[str], titles: Mapping[str, st
         radialaxis={
             **line, "range": [0, 1], "tickvals": [0.25, 0.5, 0.75, 1], "tickfont": {"size": 11}, "angle": 90, "tickangle": 90,
         },
-        domain={"y": [0, 0.9]},
+        domain={"y": [0.1, 0.9]},
     )  # fmt: skip
     return figure
 

@@ -6,6 +6,7 @@ import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from components.chat_choice import chat_choice
 from components.config_form import config_form, field_widget
 from components.text import plain, t
 from components.train_base_model import train_base_model
@@ -14,7 +15,7 @@ from components.train_negatives import train_negatives
 from components.train_service import train_service
 from components.train_shutdown import train_shutdown
 from finetune_core.recipes import Recipe
-from finetune_core.workspace import runs
+from finetune_core.workspace import panels, runs
 from finetune_core.workspace.datasets import DatasetView
 from finetune_core.workspace.projects import Project
 
@@ -50,12 +51,18 @@ def train_settings(project: Project, dataset: DatasetView, recipe: Recipe, *, ke
             )  # fmt: skip
         return chosen
 
+    def judge(field: FieldInfo, value: Any, widget_key: str) -> str:
+        judges = panels.tuned_judges(project.id)
+        chosen = chat_choice(t(field.title or "Judge"), ["none", "service", "file", "tuned"], judges, key=widget_key)
+        st.caption(t(field.description or ""))
+        return chosen or ""
+
     config = config_form(
         recipe.config,
         key=form,
         values={"base_model": project.base_model} if is_from_embedder else None,
         skip=recipe.config.unused(tuner) if hasattr(recipe.config, "unused") else (),
-        widgets={"base_model": base_model, "margin": margin, "service": service},
+        widgets={"base_model": base_model, "margin": margin, "service": service, "judge": judge},
     )
     if config is not None and below_margin:
         with below_margin[0]:

@@ -6,15 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 
+from finetune_core.evaluation.judging import CORRECTNESS_METRICS
+from finetune_core.jobs import panels as planned
 from finetune_core.jobs.worker import run_queued_here
+from finetune_core.providers.chat import Reply
 from finetune_core.recipe import Recipe
 from finetune_core.records import Part, Split
+from finetune_core.storage import database, models
+from finetune_core.storage.models import ModelRow
 from finetune_core.workspace import comparisons, panels, projects, providers
 from finetune_core.workspace.comparisons import ComparisonView
 from tests import example_comparison
 from tests.example_comparison import WordEmbedder
+from tests.judged_comparison import add_judged_comparison, judged_part
 from tests.vendors.openai_chat import serving_chat
 from tests.vendors.server import KEY, Vendor
 
@@ -64,16 +71,15 @@ def filled(schema: dict[str, Any], verdict: int, root: dict[str, Any] | None = N
     return kinds[schema["type"]]
 
 
-def first_passage(body: dict[str, Any]) -> str:
-    """The text, without its heading, of the first passage in the prompt."""
-    shown = body["messages"][0]["content"].split("Passage 1:\n")[1].split("\n\n")[0]
-    return shown.split("\n", 1)[1].split("Passage 2:")[0].strip()
+def last_passage(body: dict[str, Any]) -> str:
+    """The text, without its heading, of the last passage in the prompt."""
+    return body["messages"][0]["content"].rsplit("Passage ", 1)[1].split("\n", 2)[2].strip()
 
 
 def answer(body: dict[str, Any]) -> str:
-    """The writer repeats the first passage. The judge finds everything right, but cannot be read where delta is said twice."""
+    """The writer repeats the last passage. The judge finds everything right, but cannot be read where delta is said twice."""
     if body["model"] != "judge-1":
-        return first_passage(body)
+        return last_passage(body)
     if "'delta delta'" in str(body["messages"]):
         return "I would rather not."
     return json.dumps(filled(body["response_format"]["json_schema"]["schema"], 1))
@@ -93,3 +99,43 @@ def panel_params(view: ComparisonView, **values: Any) -> panels.PanelParams:
     base, tuned = view.difference(view.tuned[0]["key"])["against"], view.tuned[0]["key"]
     start = {"comparison_id": view.id, "before": base, "after": tuned, "chat": f"service:{WRITER}"}
     return panels.params_from({**start, **values})
+
+
+class GradingChat:
+    """A tuned judge of correctness: 4 of 5 for answers that say beta, 2 for others, no grade where delta is said thrice."""
+
+    name, fingerprint, num_parallel = "grader", "grader", 1
+
+    def complete(self, messages: Any, **_: Any) -> Reply:
+        graded = messages[-1]["content"].split("Answer to grade:")[1].split("Answer with JSON")[0].strip()
+        if graded.count("delta") == 3:
+            return Reply("no idea", 10, 2)
+        return Reply(json.dumps({"score": 4 if "beta" in graded else 2}), 10, 2)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def add_tuned_judge(project_id: str) -> str:
+    """A tuned judge that grades a quarter of the scale too high wherever it can, as its comparison on 12 answers says."""
+    part = judged_part()
+    true = np.array([(one.score - 1) / 4 for one in part.examples])
+    columns = {"true": true, "predicted": np.minimum(true + 0.25, 1), "answered": np.ones(len(part))}
+    middle = {**columns, "predicted": np.full(len(part), 0.5)}
+    add_judged_comparison(
+        project_id, "c-judge", metrics=CORRECTNESS_METRICS, columns={"base": middle, "tuned": columns}
+    )
+    row = ModelRow("m-judge", project_id, "run-judge", "judge_correctness", "d", "small judge", {"config": {}}, 1)
+    with database.writing() as connection:
+        models.add(connection, row)
+    return f"model:{row.id}"
+
+
+@pytest.fixture
+def tuned_judge(answered: ComparisonView, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A tuned judge in the project of `answered`; returns its reference."""
+    real = planned.opened
+    monkeypatch.setattr(
+        planned, "opened", lambda name, run: GradingChat() if name.startswith("model:") else real(name, run)
+    )
+    return add_tuned_judge(answered.project_id)

@@ -26,7 +26,7 @@ from finetune_core.metrics.bootstrap import Interval, holm, paired_interval, val
 from finetune_core.providers.chat import Chat as ChatModel
 from finetune_core.providers.chat import Request
 from finetune_core.providers.embedder import Embedder
-from finetune_core.recipe import Metric, Prices, Report, Run, measured
+from finetune_core.recipe import Columns, Metric, Prices, Report, Run, measured
 from finetune_core.records import Chat, Part, QueryPassages
 
 ANSWER_PROMPT = "answer_from_passages.v1"
@@ -98,8 +98,8 @@ def panel_summary(before: Report, after: Report, num_same: int) -> dict[str, Any
 
     Each metric of `metrics` has its `interval` (paired, resampled by group), both values over the questions scored for both,
     `num_failed` (questions that could not be scored for both), and an `outcome` from a p-value that is corrected for there
-    being several metrics (Holm, 1979). `systems` holds each one's values with their own intervals and its facts. For `num_same`
-    questions both found the same passages.
+    being several metrics (Holm, 1979). `systems` holds each one's values, over the same questions, with their own intervals,
+    and its facts. For `num_same` questions both found the same passages.
     """
     metrics = measured(PANEL_METRICS, set(before.columns) & set(after.columns))
     intervals = {
@@ -114,7 +114,10 @@ def panel_summary(before: Report, after: Report, num_same: int) -> dict[str, Any
             for name, interval in scored.items()
         },
         "not_scored": [name for name in metrics if name not in scored],
-        "systems": [_system(report, {name: metrics[name] for name in scored}) for report in (before, after)],
+        "systems": [
+            _system(report, other, {name: metrics[name] for name in scored})
+            for report, other in ((before, after), (after, before))
+        ],
         "num_same_passages": num_same,
     }
 
@@ -135,13 +138,22 @@ def _difference(before: Report, after: Report, metric: Metric, interval: Interva
     }
 
 
-def _system(report: Report, metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    values = {name: value_interval(report.columns, report.groups, metric) for name, metric in metrics.items()}
+def _system(report: Report, other: Report, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    columns = _scored_in_both(report.columns, other.columns)
+    values = {name: value_interval(columns, report.groups, metric) for name, metric in metrics.items()}
     shown = {
         name: finite({"value": one.difference, "low": one.low, "high": one.high, "num_failed": len(report.ids) - one.num_rows})
         for name, one in values.items()
     }  # fmt: skip
     return {"name": report.system, "metrics": shown, "facts": finite(report.facts)}
+
+
+def _scored_in_both(columns: Columns, other: Columns) -> Columns:
+    """The columns (N,) or (N, K), NaN also where the other system could not be scored."""
+    return {
+        name: np.where(np.isnan(other[name]), np.nan, values) if name in other else values
+        for name, values in columns.items()
+    }
 
 
 def scored_questions(part: Part[QueryPassages], num_questions: int, seed: int) -> Part[QueryPassages]:

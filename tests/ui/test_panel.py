@@ -1,17 +1,17 @@
 """The panel of answers on the Compare page: set up, started, and read."""
 
-import pytest
+import re
 
-from finetune_core.evaluation import ragas_answers
 from finetune_core.jobs.worker import run_queued_here
-from finetune_core.workspace import jobs, panels
+from finetune_core.workspace import comparisons, jobs, panels
 from finetune_core.workspace.comparisons import ComparisonView
 from tests import example_comparison, panel_fixtures
-from tests.panel_fixtures import JUDGE, panel_params, services
+from tests.panel_fixtures import panel_params, services
 from tests.ui.conftest import OpenPage
 
 words_recipe = example_comparison.words_recipe
 answered = panel_fixtures.answered
+tuned_judge = panel_fixtures.tuned_judge
 
 
 def texts(app) -> str:
@@ -45,36 +45,33 @@ def test_setting_up_says_what_it_takes_and_starts_one_job(open_page: OpenPage, a
 
 
 def test_a_finished_panel_shows_numbers_judge_charts_and_answers(
-    open_page: OpenPage, answered: ComparisonView, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, answered: ComparisonView, tuned_judge: str
 ) -> None:
-    monkeypatch.setattr(ragas_answers, "NUM_REPETITIONS", 2)
-    monkeypatch.setattr(ragas_answers, "NUM_REPEATED", 1)
     with services():
-        panels.launch(answered.project_id, panel_params(answered, num_questions=2, top_k=1, judge=f"service:{JUDGE}"))
+        panels.launch(answered.project_id, panel_params(answered, num_questions=9, judge=tuned_judge))
         run_queued_here()
         app = open_page("compare", project=answered.project_id, comparison=answered.id)
     assert not app.exception, app.exception
-    shown = texts(app)
-    assert "Graded by judge" in shown.replace("\\", "")
-    assert "standard deviation" in shown
+    shown = texts(app).replace("\\", "")
+    assert "Graded by small judge" in shown
+    assert re.search(
+        r"On 12 graded answers of v1 it never saw: weighted kappa 0\.\d\d \(0\.\d\d … 0\.\d\d\), off by 0\.21", shown
+    )
+    assert "It grades too high." in shown
     assert "verdict stays with the retrieval metrics" in shown
     tables = [each.value for each in app.table]
     assert any("p (Holm)" in table.columns for table in tables)
     assert any("Time per answer" in table.columns for table in tables)
-    app.session_state[f"panel_answers_{_panel_id(answered)}_{_first(answered)}"] = True
+    app.session_state[f"panel_answers_{_panel(answered).id}_{_first(answered)}"] = True
     app.run()
     assert not app.exception, app.exception
     assert "True answer" in texts(app)
-    assert any("faithfulness 1" in each.value.replace("\\", "") for each in app.markdown)
-
-
-def _panel_id(view: ComparisonView) -> str:
-    return _panel(view).id
+    assert any(re.search(r"judged correctness (0\.\d5|\?)", each.value.replace("\\", "")) for each in app.markdown)
+    app.segmented_control(key=f"panel_answers_{_panel(answered).id}_which").set_value("ungraded").run()
+    assert not app.exception, app.exception
 
 
 def _panel(view: ComparisonView) -> panels.PanelView:
-    from finetune_core.workspace import comparisons
-
     return panels.listing(comparisons.get(view.project_id, view.id))[0]
 
 

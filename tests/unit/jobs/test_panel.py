@@ -25,6 +25,7 @@ from tests.panel_fixtures import JUDGE, answer, compared_project, panel_params, 
 
 words_recipe = example_comparison.words_recipe
 answered = panel_fixtures.answered
+tuned_judge = panel_fixtures.tuned_judge
 ROOT = Path(__file__).parents[3]
 
 
@@ -35,11 +36,11 @@ def run_panel(view: ComparisonView, **values) -> tuple[jobs.JobView, PanelView |
     return jobs.get(job_id), found[0] if found else None
 
 
-def first_texts(view: ComparisonView, key: str) -> list[str]:
-    """The text of what a system put first for each question."""
+def last_texts(view: ComparisonView, key: str) -> list[str]:
+    """The text of what a system put fifth for each question."""
     corpus = example_comparison.corpus()
     report = comparison_rows.read_report(comparisons.folder_of(view) / f"{key}.parquet")
-    return [corpus[detail["ids"][0]].text for detail in report.details]
+    return [corpus[detail["ids"][4]].text for detail in report.details]
 
 
 def test_without_a_judge_answers_are_held_against_the_true_ones(answered: ComparisonView) -> None:
@@ -56,7 +57,7 @@ def test_without_a_judge_answers_are_held_against_the_true_ones(answered: Compar
     groups = [one.group for one in panel_fixtures.answered_split().test.examples]
     columns = []
     for system, key in ((panel.before, panel.params.before), (panel.after, panel.params.after)):
-        said = first_texts(answered, key)
+        said = last_texts(answered, key)
         cosines = (embedder.encode_passages(said) * embedder.encode_passages(right)).sum(axis=1)
         assert system["metrics"]["similarity"]["value"] == pytest.approx(cosines.mean(), abs=1e-6)
         columns.append({"x": cosines.astype(float)})
@@ -176,6 +177,36 @@ def test_killed_it_goes_on_where_it_was(answered: ComparisonView) -> None:
         assert len(panels.listing(comparisons.get(answered.project_id, answered.id))) == 1
         asked = [str(one.body["messages"]) for one in vendor.requests if one.body]  # one may be cut by the kill
     assert len(asked) - len(set(asked)) <= 4, "only what was on its way is asked again"
+
+
+def test_a_tuned_judge_grades_only_with_what_is_known_of_it(answered: ComparisonView, tuned_judge: str) -> None:
+    with services():
+        job, panel = run_panel(answered, num_questions=36, judge=tuned_judge)
+    assert job.state is JobState.DONE, job.error
+    assert panel is not None
+    report = comparison_rows.read_report(
+        panel_rows.folder(answered.project_id, answered.id, panel.id) / panel_rows.AFTER_FILE
+    )
+    expected = [
+        np.nan if said.count("delta") == 3 else 0.75 if "beta" in said else 0.25
+        for said in last_texts(answered, panel.params.after)
+    ]
+    assert np.array_equal(report.columns["judged_correctness"], expected, equal_nan=True)
+    assert np.isnan(expected).any()
+    judge = panel.after["facts"]["judge"]
+    assert judge["num_unreadable"] == np.isnan(expected).sum()
+    calibration = judge["calibration"]
+    assert (calibration["num_examples"], calibration["dataset"]) == (12, "v1")
+    assert calibration["metrics"]["bias"]["value"] == pytest.approx(10 * 0.25 / 12), "two answers have full marks"
+    assert calibration["metrics"]["mean_absolute_error"]["low"] > 0
+    [offer] = panels.tuned_judges(answered.project_id)
+    assert (offer.reference, offer.problem) == (tuned_judge, "")
+    with database.writing() as connection:
+        comparison_rows.remove(connection, "c-judge")
+    [offer] = panels.tuned_judges(answered.project_id)
+    assert "Compare it first" in offer.problem
+    with pytest.raises(ArtefactError, match="never compared"):
+        panels.launch(answered.project_id, panel_params(answered, num_questions=5, judge=tuned_judge))
 
 
 def test_what_makes_no_sense_is_refused_before_anything_is_asked(answered: ComparisonView) -> None:
