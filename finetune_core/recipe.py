@@ -57,7 +57,7 @@ class Measured:
     """What a comparison found of a tuned model on the test examples of a dataset version.
 
     `config` are the settings it was tuned with; `metrics` holds for each metric its `value`, `low` and `high` (None where
-    there is none) and `num_failed`; `facts` is what its report said besides.
+    there is none) and `num_failed`; `facts` is what its training and its report said besides.
     """
 
     recipe: str

@@ -13,7 +13,7 @@ import numpy as np
 
 from finetune_core.errors import ArtefactError
 from finetune_core.evaluation.asking import KeptAnswers, ask_all, cost_facts
-from finetune_core.evaluation.judging import ChatJudge, correctness_request, read_score
+from finetune_core.evaluation.judging import LEARNED_SCALE, ChatJudge, correctness_request, read_score
 from finetune_core.evaluation.said import conversation_text
 from finetune_core.metrics.ranking import Mean
 from finetune_core.providers.chat import CapReachedError
@@ -54,7 +54,7 @@ def calibration_of(name: str, found: Measured | None) -> dict[str, Any]:
         "comparison_id": found.comparison_id,
         "dataset": found.dataset,
         "num_examples": found.num_examples,
-        "scale": list(found.facts.get("scale") or USUAL_SCALE),
+        "scale": list(found.facts.get(LEARNED_SCALE) or USUAL_SCALE),
         "metrics": metrics,
     }
 

@@ -8,7 +8,6 @@ Shape suffixes: N examples.
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -182,8 +181,7 @@ def evaluate_correctness(judge: ChatJudge, part: Part[Judgement], run: Run) -> R
     requests = [correctness_request(one, with_feedback=judge.with_feedback) for one in part.examples]
     answers = judge.ask(requests, run)
     scores = [read_score(a.text, e.lowest, e.highest) for a, e in zip(answers, part.examples, strict=True)]
-    facts = {**_facts(judge, answers), "scale": _usual_scale(part)}
-    return _correctness_report(judge.name, part, scores, [a.text for a in answers], facts)
+    return _correctness_report(judge.name, part, scores, [a.text for a in answers], _facts(judge, answers))
 
 
 def evaluate_pairwise(judge: ChatJudge, part: Part[Comparison], run: Run) -> Report:
@@ -328,11 +326,6 @@ def _report(name: str, part: Part[Any], columns: Any, details: Sequence[Any], fa
 
 def _closeness(score: float | None, example: Judgement) -> float | None:
     return None if score is None else 1 - abs(score - example.score) / (example.highest - example.lowest)
-
-
-def _usual_scale(part: Part[Judgement]) -> list[float]:
-    """The lowest and the highest score that most examples have, which is how the judge is best asked again."""
-    return list(Counter((one.lowest, one.highest) for one in part.examples).most_common(1)[0][0]) if len(part) else []
 
 
 def _facts(judge: ChatJudge, answers: Sequence[Answered]) -> dict[str, Any]:

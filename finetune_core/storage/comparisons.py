@@ -90,7 +90,7 @@ def measured(connection: Connection, project_id: str, model_id: str) -> Measured
                     dataset=str(found.result["dataset"]["name"]),
                     num_examples=int(found.result["num_questions"]),
                     metrics=system["metrics"],
-                    facts=system["facts"],
+                    facts={**(row.manifest.get("facts") or {}), **system["facts"]},
                 )
     return None
 
