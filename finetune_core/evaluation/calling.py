@@ -26,7 +26,7 @@ from finetune_core.providers.portable_template import ToolForm, tool_form
 from finetune_core.recipe import Metric, Prices, Report, Run
 from finetune_core.records import Part, Tool, ToolCall, content_id
 
-PROMPT = "function_calling.v1"
+PROMPT = "function_calling.v2"
 MAX_TOKENS = 256
 NO_CALL = "no call"
 HEADLINE = "field_f1"
@@ -105,7 +105,7 @@ def prompted(messages: Sequence[Message], tools: Sequence[Tool]) -> tuple[Messag
 @functools.cache
 def prompted_form() -> ToolForm:
     """How `prompted` writes functions, for a chat template that does the same."""
-    return tool_form(lambda tools: prompt(PROMPT, tools=tools), is_first=True, is_escaped=True)
+    return tool_form(lambda tools: prompt(PROMPT, tools=tools), is_first=True, is_sorted=True)
 
 
 def answer_text(calls: Sequence[Mapping[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """The prompts of tuned language models: versioned files, the same for training, measuring and use."""
 
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,4 +25,7 @@ def _template(name: str) -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - a prompt
+    environment.filters["json"] = functools.partial(
+        json.dumps, sort_keys=True, ensure_ascii=False
+    )  # as it is, not for HTML
     return environment.from_string(source(name))

@@ -22,22 +22,22 @@ _MARK: Tool = {"function": "@@"}
 class ToolForm:
     """How functions stand in a prompt: between `before` and `after`, one to a line.
 
-    `is_first` puts them before what the system is told, else they come after it. `is_escaped` writes them as Jinja does, with
-    sorted keys and nothing that HTML would notice; else as `json.dumps` does.
+    `is_first` puts them before what the system is told, else they come after it. `is_sorted` writes their keys in the order of
+    the alphabet, else as they come.
     """
 
     before: str
     after: str
     is_first: bool = False
-    is_escaped: bool = False
+    is_sorted: bool = False
 
 
-def tool_form(write: Callable[[list[Tool]], str], *, is_first: bool = False, is_escaped: bool = False) -> ToolForm:
+def tool_form(write: Callable[[list[Tool]], str], *, is_first: bool = False, is_sorted: bool = False) -> ToolForm:
     """The form that `write` gives functions, as told from how it writes one. ValueError if that is not on a line of its own."""
     before, mark, after = write([_MARK]).partition('"@@"\n')
     if not mark:
         raise ValueError("a function has to stand on a line of its own")
-    return ToolForm(before, after, is_first, is_escaped)
+    return ToolForm(before, after, is_first, is_sorted)
 
 
 TAGGED = tool_form(described)
@@ -50,14 +50,10 @@ def with_tools(template: str, form: ToolForm) -> str:
     Calls in messages, and their results, are written into the texts as in training where the template has no place for them.
     """
     knows_tools = re.search(r"\btools\b", template) is not None
-    plain = (
-        'function | tojson(sort_keys=true, ensure_ascii=true) | replace("<", "\\\\u003c") | replace(">", "\\\\u003e")'
-    )
-    escaped = f'{plain} | replace("&", "\\\\u0026") | replace("\'", "\\\\u0027")'
     values = {
         "@BEFORE@": json.dumps(form.before, ensure_ascii=False),
         "@AFTER@": json.dumps(form.after, ensure_ascii=False),
-        "@FUNCTION@": escaped if form.is_escaped else "function | tojson",
+        "@FUNCTION@": "function | tojson(sort_keys=true)" if form.is_sorted else "function | tojson",
         "@WRITES_CALLS@": "false" if knows_tools else "true",
         "@IS_FIRST@": "true" if form.is_first else "false",
     }
