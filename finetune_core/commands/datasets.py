@@ -68,25 +68,15 @@ def register(app: typer.Typer) -> None:
     ) -> None:  # fmt: skip
         """Add a file's questions as accepted, with what they are searched in or for. Makes the project if there is none."""
         if look:
-            if file_format not in KIND_OF:
-                raise typer.BadParameter(f"--look is for {', '.join(KIND_OF)}.")
-            preview = demonstrations.look_through(KIND_OF[file_format], file)
-            emit(preview, as_json, preview.sentence)
+            _tell_what_is_in(file, file_format, as_json)
             return
         found = project_id(project, create=True)
-        if file_format == CHOICES:
-            num = labelled.import_choices(found, file)
-            emit({"num_choices": num}, as_json, f"Imported {num:,} choices.")
-            return
-        summary: pairs.ImportSummary | labelled.QueryImport | demonstrations.DemonstrationImport
         if file_format in KIND_OF:
             chosen = ImportFilter(secrets_called(redact), leave_out_repeats=sift, leave_out_refined=sift)
             summary = demonstrations.import_file(found, KIND_OF[file_format], file, split, chosen=chosen)
-        elif file_format == QUERIES:
-            summary = labelled.import_queries(found, file, split, out_of_scope)
-        else:
-            summary = pairs.import_file(found, file, file_format, split)
-        emit(summary, as_json, summary.sentence)
+            emit(summary, as_json, summary.sentence)
+            return
+        _import_for_retrieval(found, file, file_format, split, out_of_scope, as_json)
 
     @app.command("export-dataset")
     def export_dataset(
@@ -134,3 +124,26 @@ def _text_of(view: datasets.DatasetView) -> str:
             "would show."
         )
     return "\n".join(said + view.manifest["leakage"]["sentences"] + view.manifest["warnings"])
+
+
+def _tell_what_is_in(file: Path, file_format: str, as_json: bool) -> None:
+    if file_format not in KIND_OF:
+        raise typer.BadParameter(f"--look is for {', '.join(KIND_OF)}.")
+    preview = demonstrations.look_through(KIND_OF[file_format], file)
+    emit(preview, as_json, preview.sentence)
+
+
+def _import_for_retrieval(
+    project: str, file: Path, file_format: str, split: str, out_of_scope: str, as_json: bool
+) -> None:
+    """Questions with their passages, or a router's queries and choices."""
+    if file_format == CHOICES:
+        num = labelled.import_choices(project, file)
+        emit({"num_choices": num}, as_json, f"Imported {num:,} choices.")
+        return
+    summary: pairs.ImportSummary | labelled.QueryImport
+    if file_format == QUERIES:
+        summary = labelled.import_queries(project, file, split, out_of_scope)
+    else:
+        summary = pairs.import_file(project, file, file_format, split)
+    emit(summary, as_json, summary.sentence)
