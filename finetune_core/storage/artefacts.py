@@ -17,7 +17,8 @@ from finetune_core.errors import ArtefactError
 from finetune_core.records import file_sha256
 
 MANIFEST = "manifest.json"
-ALLOWED_SUFFIXES = frozenset({".safetensors", ".gguf", ".json", ".jsonl", ".parquet", ".txt", ".md"})
+ALLOWED_SUFFIXES = frozenset({".safetensors", ".gguf", ".json", ".jsonl", ".parquet", ".txt", ".md", ".jinja"})
+"""Data; ".jinja" is a chat template, which whoever loads the model runs in a sandbox of its own."""
 
 
 @contextmanager
