@@ -5,6 +5,8 @@ import os
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anything loads torch: the workers share the cores
     os.environ["OMP_NUM_THREADS"] = "1"
+# Before anything loads the hub's client, which would wait for a network that is not there.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +67,6 @@ def home(home_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             monkeypatch.delenv(variable)
     monkeypatch.setattr("finetune_core.settings.ENV_FILE", tmp_path / "no.env")
     monkeypatch.setenv("AYAR_HOME", str(home_folder))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     yield home_folder
     if (home_folder / database.FILE_NAME).is_file():
         with contextlib.suppress(StorageError):  # the test damaged it
