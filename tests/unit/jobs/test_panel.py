@@ -135,10 +135,10 @@ def test_the_cap_holds_and_a_higher_one_goes_on_from_there(answered: ComparisonV
         spent = panel.summary["spent"]
         assert 0 < spent["input_tokens"] + spent["output_tokens"] <= 4000
         assert panel.summary["is_capped"]
-        assert panel.after["facts"]["num_not_asked"] > 0
-        assert panel.summary["metrics"]["similarity"]["num_failed"] == pytest.approx(
-            panel.after["facts"]["num_not_asked"], abs=1
-        )
+        missing = [side["facts"]["num_not_asked"] for side in (panel.before, panel.after)]
+        assert sum(missing) > 0
+        # A question fails if either answer is missing; which ones the cap left out, the threads decide.
+        assert max(missing) <= panel.summary["metrics"]["similarity"]["num_failed"] <= sum(missing)
         num_first = len(vendor.requests)
         _, panel = run_panel(answered, num_questions=20)
         assert panel is not None
