@@ -13,11 +13,10 @@ from sqlalchemy import Connection, delete, insert
 
 from finetune_core.errors import JobCancelled, StopRequested
 from finetune_core.jobs import queue
+from finetune_core.jobs.project_resources import ProjectResources
 from finetune_core.jobs.states import Request
-from finetune_core.recipe import Measured
-from finetune_core.storage import comparisons, database, generations, models, providers
+from finetune_core.storage import database
 from finetune_core.storage.generations import Spend
-from finetune_core.storage.providers import Provider
 from finetune_core.storage.tables import job_fact
 
 FLUSH_S = 0.5
@@ -28,18 +27,17 @@ def job_folder(job_id: str) -> Path:
     return database.home() / "jobs" / job_id
 
 
-class JobRun:
+class JobRun(ProjectResources):
     """The `Run` of a claimed job: every write first checks that this attempt still owns the job."""
 
     def __init__(self, held: queue.Claim) -> None:
+        super().__init__(held.project_id, held.job_id)
         self.held = held
         self.job_id = held.job_id
-        self.project_id = held.project_id
         self.attempt = held.attempt
         self.seed = int(held.params.get("seed") or held.params.get("config", {}).get("seed") or 0)
         self.workdir = job_folder(held.job_id) / "work"
         self.workdir.mkdir(parents=True, exist_ok=True)
-        self.cache = database.home() / "cache" / "vectors"
         self.cache.mkdir(parents=True, exist_ok=True)
         self.was_stopped = False
         self._pending: list[tuple[int, str, float]] = []
@@ -48,34 +46,10 @@ class JobRun:
         with database.reading() as connection:
             self._facts = queue.recall(connection, held.job_id)
 
-    def model_folder(self, model_id: str) -> Path:
-        """The checked folder of another model of this project. Raises ArtefactError if it is gone or was altered."""
-        with database.reading() as connection:
-            return models.checked_folder(connection, self.project_id, model_id)
-
-    def measured(self, model_id: str) -> Measured | None:
-        """What the newest comparison found of another model of this project; None if it was never compared."""
-        with database.reading() as connection:
-            return comparisons.measured(connection, self.project_id, model_id)
-
-    def service(self, name: str) -> Provider:
-        """The provider of that name. Raises ProviderError if there is none."""
-        with database.reading() as connection:
-            return providers.get(connection, name)
-
-    def spend(self, service: str, num_searches: float = 0.0, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
-        """Add to what this job has cost, at the price that was entered for the provider; also for an attempt that lost it."""
-        paid = Spend.of(self.service(service).prices, num_searches, input_tokens, output_tokens)
-        with database.writing() as connection:
-            generations.add_spend(connection, self.project_id, self.job_id, service, paid)
-
     def spend_training(self, service: str, model: str, num_tokens: int) -> None:
         """Add what a service trained a model on, at the price that was entered for it, to what this job has cost."""
-        paid = Spend(
-            input_tokens=num_tokens, cost_usd=self.service(service).prices.training_cost_usd(model, num_tokens)
-        )
-        with database.writing() as connection:
-            generations.add_spend(connection, self.project_id, self.job_id, service, paid)
+        cost_usd = self.service(service).prices.training_cost_usd(model, num_tokens)
+        self._pay(service, Spend(input_tokens=num_tokens, cost_usd=cost_usd))
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
