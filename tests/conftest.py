@@ -1,7 +1,9 @@
 """What every test starts from: a home of its own, and no settings or keys of the machine it runs on."""
 
 import contextlib
+import functools
 import os
+import tempfile
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before anything loads torch: the workers share the cores
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -12,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine
 
 from finetune_core.errors import StorageError
 from finetune_core.jobs import supervisor
-from finetune_core.storage import database
+from finetune_core.storage import database, migrations
 from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for every test
 from tests.demonstration_data import (  # noqa: F401  fixtures for every test
     tiny_prompted_chat,
@@ -51,6 +54,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A database that is missing starts as a copy of one the migrations made: they run once here, not in every test."""
+    upgrade = migrations.upgrade
+
+    @functools.cache
+    def migrated() -> bytes:
+        file = tmp_path_factory.mktemp("migrated") / database.FILE_NAME
+        engine = create_engine(f"sqlite:///{file}")
+        upgrade(engine)
+        engine.dispose()
+        return file.read_bytes()
+
+    def copy_and_upgrade(engine: Engine) -> None:
+        file = Path(str(engine.url.database))
+        if not file.exists():
+            with tempfile.NamedTemporaryFile(dir=file.parent) as copy, contextlib.suppress(FileExistsError):
+                copy.write(migrated())
+                copy.flush()
+                os.link(copy.name, file)  # unless another thread or process was quicker
+        upgrade(engine)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "upgrade", copy_and_upgrade)
+        yield
 
 
 @pytest.fixture
