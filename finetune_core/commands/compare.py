@@ -92,7 +92,7 @@ def text_of(view: ComparisonView) -> str:
     for metric in result["metrics"]:
         values = [system["metrics"][metric]["value"] for system in result["systems"]]
         cells = "".join(f"{'-' if value is None else format(value, '.3f'):>22}" for value in values)
-        change = _change(view.difference(result["verdict"]["system"])["metrics"][metric])
+        change = change_text(view.difference(result["verdict"]["system"])["metrics"][metric])
         lines.append(f"{result['titles'][metric]:<{width}}{cells}     {change}")
     lines += ["", f"{result['num_questions']:,} questions, {result['num_searched']:,} {result['searched']}."]
     if result["frontier"]:
@@ -117,7 +117,8 @@ def _run(view: ComparisonView, system: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _change(interval: dict[str, Any]) -> str:
+def change_text(interval: dict[str, Any]) -> str:
+    """A difference with its interval; "-" where it is unknown."""
     if interval["low"] is None:
         return "-"
     return f"{interval['difference']:+.3f} ({interval['low']:+.3f} to {interval['high']:+.3f})"

@@ -3,7 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -47,7 +47,7 @@ def wait_and_tell(job_id: str, *, may_stop: bool = False) -> JobView:
     return view
 
 
-def fail(message: str, hint: str) -> None:
+def fail(message: str, hint: str) -> NoReturn:
     """Print what is wrong and what to do next on standard error, and exit with 1."""
     note(f"Error: {message}")
     note(f"Next:  {hint}")

@@ -1,28 +1,17 @@
 """`generate` on the command line."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from finetune_core import commands
-from finetune_core.jobs.worker import run_queued_here
-from finetune_core.workspace import jobs, labelled
+from finetune_core.workspace import labelled, projects
 from tests.generation_fixtures import corpus, provider
+from tests.shop_database import make_shop
 from tests.vendors.openai_chat import query_answer, serving_chat
-
-
-@pytest.fixture(autouse=True)
-def run_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No worker is started: what waits for a job runs it."""
-    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
-    real = jobs.wait
-
-    def wait(job_id: str, **options: object) -> jobs.JobView:
-        run_queued_here()
-        return real(job_id, **options)
-
-    monkeypatch.setattr(jobs, "wait", wait)
 
 
 def call(*arguments: str) -> object:
@@ -53,4 +42,24 @@ def test_queries_for_choices_are_written_by_a_service(monkeypatch: pytest.Monkey
     counts = labelled.progress(project_id).counts
     assert counts["pending"] + counts["aside"] == 10
     result = CliRunner().invoke(commands.build(), ["generate", "--project", "Lanterns", "--record", "Poem"])
-    assert (result.exit_code, "neither" in result.output) == (2, True)
+    assert (result.exit_code, "is none of" in result.output) == (2, True)
+
+
+def test_questions_over_a_database_are_run_before_they_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projects.create("Lanterns")
+    shop = make_shop(tmp_path)
+
+    def say(body: dict) -> str:
+        table = re.search(r"from the table (\S+),", body["messages"][-1]["content"]).group(1)
+        wanted = ("SELECT count(*) FROM customer", "DROP TABLE customer")
+        items = [{"question": f"{sql[:6]} ({table})?", "sql": sql} for sql in wanted]
+        return json.dumps({"questions": items})
+
+    with serving_chat(say) as vendor:
+        provider(vendor, monkeypatch)
+        asked = ("--record", "SqlQuestion", "--provider", "Loopback", "--database", str(shop), "--table", "customer")
+        assert call(*asked, "--questions", "2", "--estimate")["num_questions"] == 2
+        written = call(*asked, "--questions", "2")
+    assert (written["state"], written["num_written"], written["num_unusable"]) == ("done", 1, 1)
