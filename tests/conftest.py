@@ -37,6 +37,7 @@ from tests.training_fixtures import (  # noqa: F401  fixtures for every test
     trained_router,
     tuned_chat,
 )
+from tests.warm_python import WarmPython, warm_python
 
 SHARED_TRAININGS = ("trained", "tuned_chat")
 """How the names of fixtures begin that hold a training made once in each process."""
@@ -53,7 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group("trainings" if item.path in sharing else str(item.path)))
 
 
-SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -81,6 +83,24 @@ def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(migrations, "upgrade", copy_and_upgrade)
         yield
+
+
+@pytest.fixture(scope="session")
+def bare_python() -> Iterator[WarmPython]:
+    """A Python without Ayar, as people have who paste a snippet, that has loaded what the snippets import."""
+    named = ("sentence_transformers", "llama_index.core", "langchain_core.vectorstores", "peft", "cohere")
+    with warm_python(named, ["-I"]) as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
+def warm_ayar() -> Iterator[WarmPython]:
+    """A Python that has loaded Ayar: a job in a process that dies, or is killed, does not load it again."""
+    executors = ("compare", "freeze", "generate", "generate_queries", "import_pairs", "ingest", "panel", "teach")
+    named = ["finetune_core.jobs.worker", *(f"finetune_core.jobs.executors.{name}" for name in executors)]
+    named += ["tests.example_comparison", "tests.cohere_fixtures", "openai", "cohere.client_v2", "pyarrow.parquet"]
+    with warm_python(named, folder=ROOT) as python:
+        yield python
 
 
 @pytest.fixture

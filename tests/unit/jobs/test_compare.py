@@ -2,9 +2,6 @@
 
 import dataclasses
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -22,10 +19,10 @@ from finetune_core.workspace import comparisons as comparisons_done
 from finetune_core.workspace import jobs
 from tests import example_comparison
 from tests.example_comparison import RECIPE, Example
+from tests.warm_python import WarmPython
 
 compared = example_comparison.compared
 words_recipe = example_comparison.words_recipe
-ROOT = Path(__file__).parents[3]
 
 
 def run_compare(example: Example, *models: str, dataset_id: str = "") -> jobs.JobView:
@@ -147,12 +144,11 @@ run_queued_here()
 """
 
 
-def test_sigkill_at_any_system_gives_the_same_result(compared: Example) -> None:
+def test_sigkill_at_any_system_gives_the_same_result(compared: Example, warm_ayar: WarmPython) -> None:
     params = {"dataset_id": compared.dataset_id, "model_ids": [compared.good]}
     job_id = jobs.submit(compared.project_id, "compare", params, start=False)
     for at in (2, 2):  # the first attempt dies at the base, the second, which goes on there, at the tuned model
-        died = subprocess.run([sys.executable, "-c", KILLED, str(at)], cwd=ROOT, timeout=300, check=False)
-        assert died.returncode == -signal.SIGKILL
+        assert warm_ayar.run(KILLED, str(at)).returncode == -signal.SIGKILL
         with database.writing() as connection:
             connection.execute(update(tables.job).values(lease_expires_at=0))
     run_queued_here()

@@ -3,7 +3,6 @@
 import errno
 import json
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -32,9 +31,9 @@ from finetune_core.workspace import datasets as versions
 from finetune_core.workspace.jobs import JobState, JobView
 from tests.example_comparison import Example, compared, words_recipe  # noqa: F401  fixtures
 from tests.generation_fixtures import corpus as lanterns
+from tests.warm_python import WarmPython
 from tests.word_counter import WordCounter
 
-ROOT = Path(__file__).parents[3]
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -54,12 +53,11 @@ def disk_error(view: JobView) -> bool:
     return view.state is JobState.FAILED and "full" in view.error and "space" in view.hint and "bug" not in view.error
 
 
-def killed(code: str) -> None:
+def killed(python: WarmPython, code: str) -> None:
     """Run all queued jobs in a process that `code` makes kill itself; its jobs are then free to be claimed again."""
     script = f"import os, signal\ndie = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n{code}\n"
     script += "from finetune_core.jobs.worker import run_queued_here\nrun_queued_here()"
-    died = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=300, check=False)
-    assert died.returncode == -signal.SIGKILL
+    assert python.run(script).returncode == -signal.SIGKILL
     with database.writing() as connection:
         connection.execute(update(tables.job).values(lease_expires_at=0))
 
@@ -111,12 +109,14 @@ KILL_IMPORT = {
 
 
 @pytest.mark.parametrize("moment", KILL_IMPORT)
-def test_a_killed_import_is_whole_or_absent_and_tells_what_it_brought(moment: str, tmp_path: Path) -> None:
+def test_a_killed_import_is_whole_or_absent_and_tells_what_it_brought(
+    moment: str, warm_ayar: WarmPython, tmp_path: Path
+) -> None:
     project_id = projects.create("Import").id
     uploads = database.home() / "uploads"
     uploads.mkdir()
     job_id = pairs.submit_import(project_id, questions_file(uploads), "llamaindex", "train")
-    killed(KILL_IMPORT[moment])
+    killed(warm_ayar, KILL_IMPORT[moment])
     done = ended(job_id)
     assert (done.state, done.attempt) == (JobState.DONE, 2), done.error
     assert (done.result["num_pairs"], done.result["num_known"]) == (20, 0)
@@ -132,10 +132,10 @@ KILL_FREEZE = {
 
 
 @pytest.mark.parametrize("moment", KILL_FREEZE)
-def test_a_killed_freeze_ends_as_one_whole_version(moment: str) -> None:
+def test_a_killed_freeze_ends_as_one_whole_version(moment: str, warm_ayar: WarmPython) -> None:
     project_id = asked_project()
     job_id = versions.freeze(project_id, "v1", measure_base=False)
-    killed(KILL_FREEZE[moment])
+    killed(warm_ayar, KILL_FREEZE[moment])
     assert versions.listing(project_id) == []
     done = ended(job_id)
     assert (done.state, done.attempt) == (JobState.DONE, 2), done.error

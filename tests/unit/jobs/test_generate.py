@@ -1,10 +1,6 @@
 """Generation as a job: nothing is lost, doubled or paid twice, whatever ends it."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -24,6 +20,7 @@ from finetune_core.workspace.jobs import JobState
 from tests.generation_fixtures import corpus, provider
 from tests.vendors.openai_chat import question_answer, serving_chat
 from tests.vendors.server import KEY, Fault, Vendor
+from tests.warm_python import WarmPython
 
 
 @pytest.fixture
@@ -229,7 +226,7 @@ def test_stop_keeps_what_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
         assert max(prompts(vendor).values()) == 1
 
 
-def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_process_goes_on_without_a_double(warm_ayar: WarmPython, monkeypatch: pytest.MonkeyPatch) -> None:
     project_id = corpus(num_documents=4, num_parts=5)
 
     killed = threading.Event()
@@ -243,13 +240,13 @@ def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPat
     with serving_chat(slow) as vendor:
         provider(vendor, monkeypatch)
         generation.start(project_id, params())
-        process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+        process = warm_ayar.start(code)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:  # until two calls hang, and the answers to all before them are kept
             if len(vendor.requests) >= 9 and len({row["subject_id"] for row in rows(tables.generation)}) >= 7:
                 break
             time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         killed.set()
         num_before = len(vendor.requests)

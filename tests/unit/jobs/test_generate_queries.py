@@ -1,10 +1,6 @@
 """Queries for choices, written as a job: grouped by seed question, filtered, and never asked or paid for twice."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +23,7 @@ from finetune_core.workspace.labelled import PairState, Query, QueryFilter
 from tests.generation_fixtures import corpus, provider
 from tests.vendors.openai_chat import query_answer, serving_chat
 from tests.vendors.server import Fault, Vendor
+from tests.warm_python import WarmPython
 
 
 @pytest.fixture
@@ -181,7 +178,7 @@ def test_a_busy_service_is_asked_again_and_the_cap_is_kept(vendor: Vendor, monke
     assert 0 < capped.result["input_tokens"] + capped.result["output_tokens"] <= 6000
 
 
-def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_process_goes_on_without_a_double(warm_ayar: WarmPython, monkeypatch: pytest.MonkeyPatch) -> None:
     killed = threading.Event()
 
     def slow(body: dict[str, Any]) -> str:
@@ -194,11 +191,11 @@ def test_a_killed_process_goes_on_without_a_double(monkeypatch: pytest.MonkeyPat
         project_id = desk(*(f"choice{number}" for number in range(8)))
         provider(vendor, monkeypatch)
         query_generation.start(project_id, params(num_wordings=2))
-        process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+        process = warm_ayar.start(code)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and (len(vendor.requests) < 6 or len(queries(project_id)) < 48):
             time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         killed.set()
         assert len(vendor.requests) == 6, "two calls were on their way"

@@ -1,9 +1,6 @@
 """The ingest and chunk jobs: every file gets a state, a restart loses and doubles nothing, pairs follow their quotes."""
 
 import io
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from finetune_core.storage.tables import job as job_table
 from finetune_core.workspace import corpus, installation, jobs, projects
 from finetune_core.workspace.corpus import ChunkFilter, ChunkView, FileState, Upload
 from finetune_core.workspace.jobs import JobState
+from tests.warm_python import WarmPython
 from tests.word_counter import WordCounter
 
 TOPICS = ("harbours", "rivers", "forests", "deserts", "glaciers", "islands")
@@ -301,7 +299,9 @@ def test_pages_and_search(project: projects.Project, tmp_path: Path) -> None:
     )
 
 
-def test_sigkill_in_the_middle_of_a_batch(project: projects.Project, tmp_path: Path, home: Path) -> None:
+def test_sigkill_in_the_middle_of_a_batch(
+    project: projects.Project, warm_ayar: WarmPython, tmp_path: Path, home: Path
+) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for number in range(24):
@@ -315,9 +315,7 @@ def test_sigkill_in_the_middle_of_a_batch(project: projects.Project, tmp_path: P
         "from finetune_core.jobs.worker import run_queued_here\n"
         "run_queued_here()\n"
     )
-    worker = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL, env={**os.environ}
-    )
+    worker = warm_ayar.start(code)
     until = time.monotonic() + 60
     while len(states(project.id)) < 3 and time.monotonic() < until:
         time.sleep(0.01)

@@ -1,9 +1,6 @@
 """The panel of answers: two retrieval systems, one language model, with and without a judge, capped, killed and refused."""
 
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,11 +19,11 @@ from finetune_core.workspace.comparisons import ComparisonView
 from finetune_core.workspace.panels import Change, PanelView
 from tests import example_comparison, panel_fixtures
 from tests.panel_fixtures import JUDGE, answer, compared_project, panel_params, services
+from tests.warm_python import WarmPython
 
 words_recipe = example_comparison.words_recipe
 answered = panel_fixtures.answered
 tuned_judge = panel_fixtures.tuned_judge
-ROOT = Path(__file__).parents[3]
 
 
 def run_panel(view: ComparisonView, **values) -> tuple[jobs.JobView, PanelView | None]:
@@ -165,11 +162,10 @@ run_queued_here()
 """
 
 
-def test_killed_it_goes_on_where_it_was(answered: ComparisonView) -> None:
+def test_killed_it_goes_on_where_it_was(answered: ComparisonView, warm_ayar: WarmPython) -> None:
     with services() as vendor:
         job_id = panels.launch(answered.project_id, panel_params(answered, num_questions=20))
-        died = subprocess.run([sys.executable, "-c", KILLED], cwd=ROOT, timeout=300, check=False)
-        assert died.returncode == -signal.SIGKILL
+        assert warm_ayar.run(KILLED).returncode == -signal.SIGKILL
         with database.writing() as connection:
             connection.execute(update(tables.job).values(lease_expires_at=0))
         run_queued_here()

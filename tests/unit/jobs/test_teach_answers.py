@@ -1,9 +1,6 @@
 """A teacher's answers over the corpus, recorded: as LlamaIndex asks, nothing twice, and no document on two sides."""
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -29,6 +26,7 @@ from tests.ui.conftest import OpenPage, open_page  # noqa: F401  a fixture
 from tests.vendors.openai_chat import serving_chat
 from tests.vendors.openai_embeddings import serving_embeddings
 from tests.vendors.server import Fault, Vendor
+from tests.warm_python import WarmPython
 
 
 def answer(body: dict[str, Any]) -> str:
@@ -148,7 +146,9 @@ def test_frozen_no_document_is_on_two_sides(vendor: Vendor, monkeypatch: pytest.
     assert all(one.seconds > 0 and one.contexts for one in split.test.examples)
 
 
-def test_a_killed_process_asks_no_question_twice(monkeypatch: pytest.MonkeyPatch, embedder: str) -> None:
+def test_a_killed_process_asks_no_question_twice(
+    warm_ayar: WarmPython, monkeypatch: pytest.MonkeyPatch, embedder: str
+) -> None:
     project_id = asked_project(num_documents=4, num_parts=5)
     killed = threading.Event()
 
@@ -161,13 +161,13 @@ def test_a_killed_process_asks_no_question_twice(monkeypatch: pytest.MonkeyPatch
     with serving_chat(slow) as vendor:
         provider(vendor, monkeypatch)
         job_id = teaching.start(project_id, params(embedder))
-        process = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ))
+        process = warm_ayar.start(code)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:  # until two calls hang, and the answers to all before them are kept
             if len(vendor.requests) >= 9 and len(kept(project_id)) >= 7:
                 break
             time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
         killed.set()
         num_before, num_kept = len(vendor.requests), len(kept(project_id))

@@ -1,9 +1,6 @@
 """The snippets of an adapter run for real, in a process that has no Ayar, and give Ayar's own vectors."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +10,7 @@ from finetune_core.jobs.worker import run_queued_here
 from finetune_core.plugins.llama_index_embedding import llama_index_embedding
 from finetune_core.workspace import jobs, models, projects
 from tests.training_fixtures import Trained, add_finished_run, add_tiny_dataset
+from tests.warm_python import WarmPython
 
 TEXTS = ["Dig a wide hole (section zorble)", "Sleeper services depart (section quandit)", "Something else"]
 QUESTION = "What does zorble mean?"
@@ -26,7 +24,7 @@ AFTER = {
 @pytest.mark.parametrize("framework", sorted(AFTER))
 @pytest.mark.parametrize("is_exported", [True, False])
 def test_a_snippet_gives_the_same_vectors(
-    framework: str, is_exported: bool, trained_adapter: Trained, tmp_path: Path
+    framework: str, is_exported: bool, trained_adapter: Trained, bare_python: WarmPython, tmp_path: Path
 ) -> None:
     project = projects.create("p").id
     _, model_id = add_finished_run(project, add_tiny_dataset(project), trained_adapter, "embedding_adapter")
@@ -45,15 +43,9 @@ def test_a_snippet_gives_the_same_vectors(
     assert "finetune_core" not in snippet.code
     tuned = trained_adapter.model.embedder(_base(trained_adapter))
     bare = [*tuned.base.encode_queries([QUESTION]).tolist(), *tuned.base.encode_passages(TEXTS).tolist()]
-    script = tmp_path / "snippet.py"
     given = f"import json, sys, numpy as np\nquestion, texts = {QUESTION!r}, {TEXTS!r}\nbare = np.array({bare!r}, 'float32')\n"
-    script.write_text(
-        f"{snippet.code}\n{given}{AFTER[framework]}\nassert 'finetune_core' not in sys.modules\n", "utf-8"
-    )
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-I", str(script)], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
+    code = f"{snippet.code}\n{given}{AFTER[framework]}\nassert 'finetune_core' not in sys.modules\n"
+    done = bare_python.run(code, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     question_D, passages_PD = json.loads(done.stdout.splitlines()[-1])
     np.testing.assert_allclose(question_D, tuned.encode_queries([QUESTION])[0], atol=1e-5)

@@ -1,9 +1,6 @@
 """A tuned chat model outside Ayar: as an adapter, as a whole model, and in the code that people paste."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from finetune_core.recipes import _chats
 from finetune_core.training.chat_tuning import TunedChat
 from tests.tiny_transformer import save_tiny_chat
 from tests.training_fixtures import RecordedRun, Trained, memorable_conversations
+from tests.warm_python import WarmPython
 
 QUESTION, ANSWER = "What is zorble?", "It is pellonk 0."
 
@@ -81,17 +79,19 @@ def test_what_cannot_be_exported_is_said(artefact: Path, tmp_path: Path) -> None
     ],
 )
 def test_a_snippet_answers_the_same_without_ayar(
-    template: str, export: str, after: str, exported: dict[str, Path], tuned_chat: Trained, tmp_path: Path
+    template: str,
+    export: str,
+    after: str,
+    exported: dict[str, Path],
+    tuned_chat: Trained,
+    bare_python: WarmPython,
+    tmp_path: Path,
 ) -> None:
     assert template in {framework.template for framework in CHAT}
     base_model = tuned_chat.config.base_model
     code = render(template, folder=str(exported[export]), name="Tuned", base_model=base_model, precision="float32")
     assert "finetune_core" not in code
-    script = tmp_path / "snippet.py"
-    script.write_text(f"{code}\n{after}\nimport sys\nassert 'finetune_core' not in sys.modules\n", encoding="utf-8")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-I", str(script)], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
+    checked = f"{code}\n{after}\nimport sys\nassert 'finetune_core' not in sys.modules\n"
+    done = bare_python.run(checked, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == ANSWER

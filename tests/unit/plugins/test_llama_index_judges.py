@@ -1,9 +1,6 @@
 """Tuned judges where LlamaIndex wants an evaluator: in one process with Ayar, and in the code that people paste."""
 
 import json
-import os
-import subprocess
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +16,7 @@ from finetune_core.providers.chat import Message, Reply, RequestRefusedError
 from finetune_core.recipes import _chats
 from finetune_core.records import Judgement
 from tests.training_fixtures import Trained
+from tests.warm_python import WarmPython
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -152,7 +150,7 @@ def _snippet(name: str, trained: Trained, given: list[dict[str, str]], folder: P
 
 
 def test_the_snippets_judge_as_it_is_done_here(
-    trained_correctness: Trained, trained_pairwise: Trained, tmp_path: Path
+    trained_correctness: Trained, trained_pairwise: Trained, bare_python: WarmPython, tmp_path: Path
 ) -> None:
     grades = [{"query": one.query, "response": one.response} for one in trained_correctness.split.test.examples[:3]]
     pairs = [
@@ -164,10 +162,7 @@ def test_the_snippets_judge_as_it_is_done_here(
         str(_snippet("judge_pairwise", trained_pairwise, pairs, tmp_path)),
     ]
     both = f"import runpy\nfor script in {scripts!r}:\n    runpy.run_path(script)\n"
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", both], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
+    done = bare_python.run(both, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     graded, preferred = (json.loads(line) for line in done.stdout.splitlines() if line.startswith("["))
     judge = correctness_evaluator(_chats.tuned_chat(trained_correctness.model, trained_correctness.run))

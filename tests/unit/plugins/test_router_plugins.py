@@ -1,9 +1,6 @@
 """A tuned router in LlamaIndex: the snippet and the plug-in decide as Ayar does, by the tuned weights."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +12,7 @@ from finetune_core.plugins.llama_index_selector import llama_index_selector
 from finetune_core.plugins.snippets import FRAMEWORKS, render
 from finetune_core.records import OUT_OF_SCOPE
 from tests.training_fixtures import TINY_ROUTING_CONFIG, RecordedRun, Trained, tiny_routing_split
+from tests.warm_python import WarmPython
 
 QUERIES = ["zorble?", "What is quandit?", "mifrax", "How deep is the sea?"]
 PRINTED = """
@@ -65,18 +63,15 @@ def answers(routed: Any, key: str) -> list[Any]:
     return [recipe.answer(system, query, config, corpus=corpus, run=run) for query in QUERIES]
 
 
-def test_the_router_built_from_the_snippet_uses_the_tuned_weights(routed: Any, tmp_path: Path) -> None:
+def test_the_router_built_from_the_snippet_uses_the_tuned_weights(
+    routed: Any, bare_python: WarmPython, tmp_path: Path
+) -> None:
     folder = routed[3]
     (framework,) = FRAMEWORKS["router"]
     code = render(framework.template, folder=str(folder), name="Tuned")
     assert "finetune_core" not in code
     names = [choice.title for choice in tiny_routing_split().test.corpus]
-    script = tmp_path / "snippet.py"
-    script.write_text(code + PRINTED.format(names=names, queries=QUERIES), encoding="utf-8")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-I", str(script)], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
+    done = bare_python.run(code + PRINTED.format(names=names, queries=QUERIES), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     went, scores = json.loads(done.stdout.splitlines()[-1])
     name_of = {choice.id: choice.title for choice in tiny_routing_split().test.corpus} | {OUT_OF_SCOPE: "small talk"}

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from finetune_core.workspace import jobs, models, projects
 from tests.training_fixtures import Trained
 from tests.tuned_model import MAX_TOKENS, PASSAGE_PREFIX, QUERY_PREFIX, TEXTS, add_tuned_model
 from tests.vendors.server import KEY
+from tests.warm_python import WarmPython
 
 QUESTION = "How do I start it?"
 PRINTED = {
@@ -55,19 +54,16 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("template", [framework.template for framework in FRAMEWORKS["embedding"]])
-def test_a_snippet_gives_the_same_vectors(template: str, exported: Path, tmp_path: Path) -> None:
+def test_a_snippet_gives_the_same_vectors(
+    template: str, exported: Path, bare_python: WarmPython, tmp_path: Path
+) -> None:
     code = render(
         template, folder=str(exported), name="Tuned", query_prefix=QUERY_PREFIX, passage_prefix=PASSAGE_PREFIX
     )
     assert "finetune_core" not in code
     texts = list(TEXTS.values())
-    script = tmp_path / "snippet.py"
     after = f"import json, sys\nquestion, texts = {QUESTION!r}, {texts!r}\n" + "\n".join(PRINTED[template])
-    script.write_text(f"{code}\n{after}\nassert 'finetune_core' not in sys.modules\n", encoding="utf-8")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-I", str(script)], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
+    done = bare_python.run(f"{code}\n{after}\nassert 'finetune_core' not in sys.modules\n", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     question_D, passages_PD = json.loads(done.stdout.splitlines()[-1])
     ayar = LocalEmbedder(exported, QUERY_PREFIX, PASSAGE_PREFIX, MAX_TOKENS)
@@ -82,7 +78,9 @@ def test_an_unknown_snippet_is_refused() -> None:
         render("haystack", folder="x", name="y")
 
 
-def test_a_custom_reranker_reorders_the_nodes_of_llama_index(trained_cohere: Trained, tmp_path: Path) -> None:
+def test_a_custom_reranker_reorders_the_nodes_of_llama_index(
+    trained_cohere: Trained, bare_python: WarmPython, tmp_path: Path
+) -> None:
     recipe = recipes.get("cohere_reranker")
     recipe.save(trained_cohere.model, tmp_path / "saved")
     (tmp_path / "export").mkdir()
@@ -91,18 +89,13 @@ def test_a_custom_reranker_reorders_the_nodes_of_llama_index(trained_cohere: Tra
     code = render(framework.template, folder=str(tmp_path / "export"), name="mine")
     example, corpus = trained_cohere.split.test.examples[0], trained_cohere.split.test.corpus
     texts = [passage.full_text for passage in corpus]
-    script = tmp_path / "snippet.py"
     after = (
         "import json, sys\nfrom llama_index.core.schema import TextNode\n"
         f"nodes = [NodeWithScore(node=TextNode(text=text), score=0.0) for text in {texts!r}]\n"
         f"found = reranker.postprocess_nodes(nodes, query_str={example.query!r})\n"
         "print(json.dumps([one.node.get_content() for one in found]))\nassert 'finetune_core' not in sys.modules\n"
     )
-    script.write_text(f"{code}\n{after}", encoding="utf-8")
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"CO_API_KEY": KEY}
-    done = subprocess.run(
-        [sys.executable, "-I", str(script)], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
+    done = bare_python.run(f"{code}\n{after}", environment={**os.environ, "CO_API_KEY": KEY}, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert len(found) == 5

@@ -1,7 +1,5 @@
 """Fine-tuning at Cohere: what is sent, that it is made once whatever dies when, and how failures are told."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from tests.cohere_fixtures import TINY_COHERE_CONFIG, VARIABLE, KeptRun, loopbac
 from tests.training_fixtures import RecordedRun
 from tests.vendors.cohere import Account, serving_cohere
 from tests.vendors.server import KEY, Fault, Vendor
+from tests.warm_python import WarmPython
 
 RECIPE = recipes.get("cohere_reranker")
 BARE = TINY_COHERE_CONFIG | {"hard_negatives": "none", "validation_queries": 0}
@@ -67,21 +66,18 @@ recipe.train(tiny_reranking_split(), recipe.config(**BARE), KeptRun(Path(folder)
 """
 
 
-def killed(folder: Path, url: str, before: str = "", after: str = "") -> None:
-    root = str(Path(__file__).resolve().parents[3])
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(folder), url, before, after],
-        env={"PYTHONPATH": root, "PATH": "", VARIABLE: KEY},
-        check=False,
-    )
+def killed(python: WarmPython, folder: Path, url: str, before: str = "", after: str = "") -> None:
+    done = python.run(_CHILD, str(folder), url, before, after, environment={"PATH": "", VARIABLE: KEY})
     assert done.returncode == -9
 
 
-def test_a_process_killed_at_every_step_creates_nothing_twice(served: tuple[Vendor, Account], tmp_path: Path) -> None:
+def test_a_process_killed_at_every_step_creates_nothing_twice(
+    served: tuple[Vendor, Account], warm_ayar: WarmPython, tmp_path: Path
+) -> None:
     vendor, account = served
     account.statuses = ["STATUS_FINETUNING"] * 3 + ["STATUS_READY"]
     for point in POINTS:  # before it is remembered: what was just made at the service is known to nobody else
-        killed(tmp_path, vendor.url, before=point)
+        killed(warm_ayar, tmp_path, vendor.url, before=point)
     for point in ("finetuned_model_id_sent", "vendor_dataset_id"):
         assert point in KeptRun(tmp_path, vendor.url).facts
     model = train(KeptRun(tmp_path, vendor.url))
@@ -91,10 +87,10 @@ def test_a_process_killed_at_every_step_creates_nothing_twice(served: tuple[Vend
 
 
 def test_a_process_killed_between_upload_and_start_goes_on_with_the_upload(
-    served: tuple[Vendor, Account], tmp_path: Path
+    served: tuple[Vendor, Account], warm_ayar: WarmPython, tmp_path: Path
 ) -> None:
     vendor, account = served
-    killed(tmp_path, vendor.url, after="vendor_dataset_id")
+    killed(warm_ayar, tmp_path, vendor.url, after="vendor_dataset_id")
     assert (len(account.datasets), len(account.models)) == (1, 0)
     train(KeptRun(tmp_path, vendor.url))
     assert (len(account.datasets), len(account.models)) == (1, 1)

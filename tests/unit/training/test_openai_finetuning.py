@@ -2,8 +2,6 @@
 
 import datetime
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from tests.cohere_fixtures import KeptRun
 from tests.training_fixtures import RecordedRun
 from tests.vendors.openai_finetuning import BASE, Account, serving_finetuning
 from tests.vendors.server import KEY, Fault, Vendor
+from tests.warm_python import WarmPython
 
 POINTS = (
     "vendor_name", "vendor_training_file_id_sent", "vendor_training_file_id", "vendor_validation_file_id_sent",
@@ -141,13 +140,10 @@ tuned(At, KeptRun(Path(sys.argv[1]), At.url, "-", "vendor_job_id_sent"))
 
 
 def test_a_process_killed_between_upload_and_start_creates_no_second_job(
-    served: tuple[Vendor, Account], tmp_path: Path
+    served: tuple[Vendor, Account], warm_ayar: WarmPython, tmp_path: Path
 ) -> None:
     vendor, account = served
-    root = str(Path(__file__).resolve().parents[3])
-    environment = {"PYTHONPATH": root, "PATH": ""}
-    done = subprocess.run([sys.executable, "-c", _CHILD, str(tmp_path), vendor.url], env=environment, check=False)
-    assert done.returncode == -9
+    assert warm_ayar.run(_CHILD, str(tmp_path), vendor.url, environment={"PATH": ""}).returncode == -9
     assert tuned(vendor, KeptRun(tmp_path, vendor.url, "-", "-")).model_id == f"ft:{BASE}:ftjob-1"
     assert (len(account.files), len(account.jobs)) == (2, 1)
 
