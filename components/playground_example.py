@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components.playground_said import playground_said
+from components.playground_asked import playground_asked
 from components.text import plain, t
 from finetune_core.workspace import playground
 from finetune_core.workspace.demonstration_fields import FIELDS, Form
@@ -39,28 +39,4 @@ def playground_example(project_id: str, contenders: Sequence[Contender], *, key:
             st.text_area(title, key=f"{own}_{field.name}", height=height)
         st.form_submit_button(t("Ask"), type="primary", icon=":material/send:", on_click=ask)
     if asked := st.session_state.get(f"{own}_asked"):
-        _answers(project_id, contenders, kind, *asked, key=own)
-
-
-def _answers(
-    project_id: str, contenders: Sequence[Contender], kind: str, texts: dict[str, str], expected: str, *, key: str
-) -> None:
-    """Ask, once for the same example and models, and show what each says."""
-    ids = tuple(contender.id for contender in contenders)
-    if st.session_state.get(f"{key}_for") != (project_id, ids, texts):
-        slot = st.empty()
-        with slot.container(), st.spinner(t("Asking …"), show_time=True):
-            bar = st.empty()
-            answers = playground.ask(
-                project_id, ids, kind, texts, lambda done, text: bar.progress(done, plain(text)) and None
-            )
-        slot.empty()
-        st.session_state[f"{key}_answers"], st.session_state[f"{key}_for"] = answers, (project_id, ids, texts)
-    if expected:
-        st.caption(t("Right"))
-        st.code(expected, language=None, wrap_lines=True)
-    answers = st.session_state[f"{key}_answers"]
-    for column, answer in zip(st.columns(len(answers)), answers, strict=True):
-        with column:
-            st.subheader(plain(answer.name), anchor=False)
-            playground_said(answer, key=f"{key}_{answer.id}")
+        playground_asked(project_id, contenders, kind, *asked, key=own)

@@ -101,6 +101,10 @@ class Run(Resources, Protocol):
     def seed(self) -> int:
         """Seeds everything random."""
 
+    @property
+    def on_text(self) -> Callable[[str], None] | None:
+        """Told all that a language model has said so far, while a person waits for it; None where nobody watches."""
+
     def spend_training(self, service: str, model: str, num_tokens: int) -> None:
         """Put on record, at once, that a model service charged for training a model on that many tokens."""
 

@@ -29,6 +29,8 @@ CODES = ("zorble", "quandit", "mifrax", "pellonk", "dravish", "tumbric", "yexalt
 class RecordedRun:
     """A `Run` that keeps what it is told in memory, and may be stopped, cancelled or killed at a step."""
 
+    on_text: Any = None
+
     def __init__(self, folder: Path, seed: int = 0) -> None:
         self.workdir = folder / "work"
         self.cache = folder / "cache"

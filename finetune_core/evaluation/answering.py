@@ -51,12 +51,12 @@ class Answerer:
         return content_id("answerer", identity, str(self.max_tokens))
 
     def ask(self, examples: Sequence[Chat], run: Run, *, keep: bool = True) -> list[Answered]:
-        """The answers in order, kept in the run's folder unless a person typed the question."""
+        """The answers in order, kept in the run's folder; or, where a person typed the question, shown as they grow."""
         kept = run.workdir / f"answers-{self.fingerprint}.jsonl" if keep else None
         requests = [
             providers.Request(example.messages, tools=example.tools, max_tokens=self.max_tokens) for example in examples
         ]
-        return ask_all(self.chat, requests, run, kept)
+        return ask_all(self.chat, requests, run, kept, None if keep else run.on_text)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Many questions to one chat, so that a restart asks, and pays for, none twice."""
 
 import json
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from finetune_core.providers.chat import BatchChat, Call, Chat, Reply, Request, RequestRefusedError
+from finetune_core.providers.chat import BatchChat, Call, Chat, Checkpoint, OnText, Reply, Request, RequestRefusedError
 from finetune_core.recipe import Prices
 from finetune_core.records import content_id
 
@@ -36,21 +37,29 @@ class Progress(Protocol):
     def checkpoint(self) -> None: ...
 
 
-def ask_all(chat: Chat, requests: Sequence[Request], run: Progress, kept: Path | None = None) -> list[Answered]:
+def ask_all(
+    chat: Chat,
+    requests: Sequence[Request],
+    run: Progress,
+    kept: Path | None = None,
+    on_text: OnText | None = None,
+) -> list[Answered]:
     """The answers in the order of the requests, each at temperature 0.
 
     Answers are written to the file `kept` as they come and read from there after a restart, known by what was asked; with
     None nothing is written, as for what a person typed. A request that the model refuses is answered with a `failure`.
-    Raises the ProviderError of a service that fails; what was answered until then is kept.
+    `on_text` is told of all answers as they grow, an empty line between them; whoever watches them has a `run` whose
+    checkpoint can be called from any thread. Raises the ProviderError of a service that fails; what was answered until
+    then is kept.
     """
     keys = [request_key(request) for request in requests]
     answers = KeptAnswers(kept)
     waiting = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers.known}
     log = _Log(answers, len(set(keys)), run, chat.name)
-    if waiting and isinstance(chat, BatchChat):
+    if waiting and isinstance(chat, BatchChat) and on_text is None:
         _ask_batch(chat, waiting, log)
     elif waiting:
-        _ask_threads(chat, waiting, log)
+        _ask_threads(chat, waiting, log, on_text and _Texts(on_text))
     return [answers.known[key] for key in keys]
 
 
@@ -112,6 +121,26 @@ class _Log:
         self.run.progress(min(1.0, num / self._total), f"{self._name}: {num:,} of {self._total:,} answered")
 
 
+class _Texts:
+    """The answers that grow at once, as one text."""
+
+    def __init__(self, on_text: OnText) -> None:
+        self._on_text, self._lock = on_text, threading.Lock()
+        self._texts: list[str] = []
+
+    def another(self) -> OnText:
+        """Takes the text of one more answer, which stands behind those before."""
+        place = len(self._texts)
+        self._texts.append("")
+
+        def tell(text: str) -> None:
+            with self._lock:
+                self._texts[place] = text
+                self._on_text("\n\n".join(filter(None, self._texts)))
+
+        return tell
+
+
 def _ask_batch(chat: BatchChat, waiting: Mapping[str, Request], log: _Log) -> None:
     keys = list(waiting)
     marked = time.perf_counter()
@@ -126,9 +155,10 @@ def _ask_batch(chat: BatchChat, waiting: Mapping[str, Request], log: _Log) -> No
     chat.complete_batch([waiting[key] for key in keys], take, log.run.checkpoint)
 
 
-def _ask_threads(chat: Chat, waiting: Mapping[str, Request], log: _Log) -> None:
+def _ask_threads(chat: Chat, waiting: Mapping[str, Request], log: _Log, texts: _Texts | None) -> None:
     pool = ThreadPoolExecutor(chat.num_parallel)
-    asked = {pool.submit(ask, chat, request): key for key, request in waiting.items()}
+    watched = [(log.run.checkpoint, texts.another()) if texts else (None, None) for _ in waiting]
+    asked = {pool.submit(ask, chat, waiting[key], *how): key for key, how in zip(waiting, watched, strict=True)}
     pending: set[Future[Answered]] = set(asked)
     try:
         while pending:
@@ -146,7 +176,7 @@ def _ask_threads(chat: Chat, waiting: Mapping[str, Request], log: _Log) -> None:
                 log.answers.take(asked[future], future.result())
 
 
-def ask(chat: Chat, request: Request) -> Answered:
+def ask(chat: Chat, request: Request, checkpoint: Checkpoint | None = None, on_text: OnText | None = None) -> Answered:
     """One answer, as `ask_all` gives it; kept nowhere."""
     started = time.perf_counter()
     try:
@@ -156,6 +186,8 @@ def ask(chat: Chat, request: Request) -> Answered:
             tools=request.tools,
             max_tokens=request.max_tokens,
             temperature=0.0,
+            checkpoint=checkpoint,
+            on_text=on_text,
         )
     except RequestRefusedError as error:
         return Answered(failure=error.message)

@@ -197,7 +197,7 @@ def answer_calls(caller: Caller | Silent, example: ToolCall, run: Run) -> Said:
     """The calls for one request, and whether the functions allow them; nothing of it is kept."""
     if isinstance(caller, Silent):
         return Said(NO_CALL)
-    [answer] = ask_all(caller.chat, [caller.request(example.messages, example.tools)], run)
+    [answer] = ask_all(caller.chat, [caller.request(example.messages, example.tools)], run, on_text=run.on_text)
     calls = caller.calls(answer)
     text, note = _shown(calls, answer)
     if not note and not is_valid(calls, example.tools):

@@ -68,9 +68,9 @@ class ChatJudge:
         return content_id("judge", identity, CORRECTNESS_PROMPT, PAIRWISE_PROMPT, str(self.with_feedback))
 
     def ask(self, requests: Sequence[Request], run: Run, *, keep: bool = True) -> list[Answered]:
-        """The answers in order, kept in the run's folder unless a person typed the request."""
+        """The answers in order, kept in the run's folder; or, where a person typed the request, shown as they grow."""
         kept = run.workdir / f"answers-{self.fingerprint}.jsonl" if keep else None
-        return ask_all(self.chat, requests, run, kept)
+        return ask_all(self.chat, requests, run, kept, None if keep else run.on_text)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ class ChatWriter:
             Request(sql_messages(each, self.max_schema_chars), max_tokens=self.max_tokens) for each in questions
         ]
         kept = run.workdir / f"answers-{self.fingerprint}.jsonl" if len(questions) > 1 else None
-        answers = ask_all(self.chat, requests, run, kept)
+        answers = ask_all(self.chat, requests, run, kept, None if kept else run.on_text)
         return Written(
             tuple(query_in(answer.text) for answer in answers),
             tuple(answer.failure for answer in answers),

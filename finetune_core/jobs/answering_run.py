@@ -6,20 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.jobs.project_resources import ProjectResources
+from finetune_core.providers.chat import OnText
 from finetune_core.storage import database
 
-TELL_S = 0.5
+TELL_S, SAY_S = 0.5, 0.1
 Tell = Callable[[float, str], None]
+"""Is told of the share done (0 to 1) and what is being done. From any thread; raises where nobody listens any more."""
+Say = Callable[[str, str], None]
+"""Is told of a contender's id and all that it has said so far; else as `Tell`."""
 
 
 class AnsweringRun(ProjectResources):
-    """The `Run` of a recipe that answers: it tells progress to whoever asked, and keeps nothing."""
+    """The `Run` of a recipe that answers: it tells progress, and what is said, to whoever asked, and keeps nothing."""
 
     seed = 0
 
-    def __init__(self, project_id: str, tell: Tell) -> None:
+    def __init__(self, project_id: str, tell: Tell, say: OnText | None = None) -> None:
         super().__init__(project_id)
         self._tell, self._told_at, self._shown = tell, time.monotonic(), (0.0, "")
+        self._say, self._said_at = say, 0.0
         self._facts: dict[str, Any] = {}
 
     @property
@@ -28,6 +33,17 @@ class AnsweringRun(ProjectResources):
         folder = database.home() / "cache" / "playground"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    @property
+    def on_text(self) -> OnText | None:
+        """Passes what is said on, at most ten times a second: the whole of it comes with the answer."""
+        return self._pass_on if self._say else None
+
+    def _pass_on(self, text: str) -> None:
+        assert self._say is not None
+        if time.monotonic() - self._said_at >= SAY_S:
+            self._said_at = time.monotonic()
+            self._say(text)
 
     def spend_training(self, service: str, model: str, num_tokens: int) -> None:
         """Never: an answer trains nothing."""

@@ -13,6 +13,7 @@ from finetune_core.providers.chat import (
     Chat,
     Checkpoint,
     Message,
+    OnText,
     Reply,
     Request,
     RequestRefusedError,
@@ -97,6 +98,7 @@ class CappedChat:
         seed: int = 0,
         temperature: float = 0.7,
         checkpoint: Checkpoint | None = None,
+        on_text: OnText | None = None,
     ) -> Reply:
         """As `Chat.complete`."""
         call = object()
@@ -112,6 +114,7 @@ class CappedChat:
                 seed=seed,
                 temperature=temperature,
                 checkpoint=checkpoint,
+                on_text=on_text,
             )
         finally:
             self._settle(call, reply)

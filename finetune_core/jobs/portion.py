@@ -9,6 +9,8 @@ from finetune_core.recipe import Measured, Run, Service
 class Portion:
     """A `Run` whose progress from 0 to 1 is the stretch from `start` to `end` of another one's."""
 
+    on_text = None
+
     def __init__(self, run: Run, start: float, end: float) -> None:
         self._run, self._start, self._end = run, start, end
         self.workdir, self.cache, self.seed = run.workdir, run.cache, run.seed

@@ -30,6 +30,8 @@ def job_folder(job_id: str) -> Path:
 class JobRun(ProjectResources):
     """The `Run` of a claimed job: every write first checks that this attempt still owns the job."""
 
+    on_text = None  # nobody watches single answers
+
     def __init__(self, held: queue.Claim) -> None:
         super().__init__(held.project_id, held.job_id)
         self.held = held

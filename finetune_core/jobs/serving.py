@@ -111,6 +111,7 @@ class _Handler(socketserver.StreamRequestHandler):
     timeout = 10.0  # for the request line; a client that connects and says nothing holds no thread for long
 
     def handle(self) -> None:
+        self._sending, self._said = threading.Lock(), dict[str, str]()
         try:
             request = json.loads(self.rfile.readline(MAX_LINE_BYTES))
             if not hmac.compare_digest(str(request.pop("token", "")), self.server.token):
@@ -145,16 +146,27 @@ class _Handler(socketserver.StreamRequestHandler):
         assert operation == "answer", operation
         with self.server.busy():
             answers = self.server.models.answer(
-                request["project_id"], request["model_ids"], request["input"], self._tell_progress
+                request["project_id"], request["model_ids"], request["input"], self._tell_progress, self._tell_said
             )
             self.server.num_answers += 1
             return answers
 
     def _tell_progress(self, fraction: float, message: str) -> None:
+        self._tell({"progress": fraction, "message": message})
+
+    def _tell_said(self, contender_id: str, text: str) -> None:
+        """Only what is new: a long answer is not sent again with each of its words."""
+        known = self._said.get(contender_id, "")
+        num_kept = len(known) if text.startswith(known) else 0
+        self._said[contender_id] = text
+        self._tell({"said": text[num_kept:], "id": contender_id, "num_kept": num_kept})
+
+    def _tell(self, news: dict[str, Any]) -> None:
         try:
-            self._send({"progress": fraction, "message": message})
+            self._send(news)
         except OSError as error:
             raise _ClientLeftError from error
 
     def _send(self, reply: dict[str, Any]) -> None:
-        self.wfile.write(json.dumps(reply, ensure_ascii=False).encode() + b"\n")
+        with self._sending:  # several threads may tell news
+            self.wfile.write(json.dumps(reply, ensure_ascii=False).encode() + b"\n")

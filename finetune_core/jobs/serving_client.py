@@ -1,8 +1,9 @@
 """Talking to the process that answers Playground questions: where it is, starting it, asking it, ending it.
 
 It listens on loopback, on a port and with a token that stand in `serve.json` in the home folder, readable by its owner
-only. A request is one line of JSON, the reply any number of `{"progress": ..., "message": ...}` lines and one with
-`result` or `error`.
+only. A request is one line of JSON, the reply any number of lines with news and one with `result` or `error`. News are
+`{"progress": ..., "message": ...}`, or `{"said": ..., "id": ..., "num_kept": ...}`: what a contender says behind the first
+`num_kept` characters of what it had said until then.
 """
 
 import json
@@ -26,6 +27,8 @@ START_TIMEOUT_S = 60.0  # two seconds as a rule; a machine that trains may take 
 SILENCE_TIMEOUT_S = 120.0  # the process says something every few seconds while it works
 OnProgress = Callable[[float, str], None]
 """Is told of the share done (0 to 1) and what is being done."""
+OnSaid = Callable[[str, str], None]
+"""Is told of a contender's id and all that it has said so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,18 @@ def living() -> Address | None:
     return None
 
 
-def call(operation: str, *, start: bool = True, on_progress: OnProgress | None = None, **request: Any) -> Any:
+def call(
+    operation: str,
+    *,
+    start: bool = True,
+    on_progress: OnProgress | None = None,
+    on_said: OnSaid | None = None,
+    **request: Any,
+) -> Any:
     """Ask the process and return its result; None if it is not alive and `start` is False.
 
-    Raises the FinetuneError that the process met, or ProviderError if it cannot be started, falls silent or dies.
+    What `on_progress` and `on_said` raise ends the question, and the work for it. Raises the FinetuneError that the process
+    met, or ProviderError if it cannot be started, falls silent or dies.
     """
     try:
         connected = _connected(start)
@@ -71,7 +82,7 @@ def call(operation: str, *, start: bool = True, on_progress: OnProgress | None =
             line = json.dumps({"token": address.token, "operation": operation, **request})
             connection.sendall(line.encode() + b"\n")
             with connection.makefile("r", encoding="utf-8") as replies:
-                return _reply(replies, on_progress)
+                return _reply(replies, on_progress, on_said)
     except TimeoutError as error:
         raise ProviderError(
             f"The Playground's process said nothing for {SILENCE_TIMEOUT_S:.0f} s.",
@@ -137,14 +148,19 @@ def _connected(start: bool) -> tuple[Address, socket.socket] | None:
         time.sleep(0.05)
 
 
-def _reply(lines: Iterator[str], on_progress: OnProgress | None) -> Any:
+def _reply(lines: Iterator[str], on_progress: OnProgress | None, on_said: OnSaid | None) -> Any:
+    texts: dict[str, str] = {}
     for line in lines:
         reply = json.loads(line)
         if "result" in reply:
             return reply["result"]
         if error := reply.get("error"):
             raise _known_error(error)
-        if on_progress:
+        if "said" in reply:
+            text = texts[reply["id"]] = texts.get(reply["id"], "")[: reply["num_kept"]] + reply["said"]
+            if on_said:
+                on_said(reply["id"], text)
+        elif on_progress:
             on_progress(reply["progress"], reply["message"])
     raise _died()
 

@@ -5,6 +5,7 @@ the same prefixes and limits, or by "/stock" for the stock reranker of a service
 the project's base model as the recipe sets it up by default.
 """
 
+import functools
 import os
 import threading
 import time
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, case, func, select
 from finetune_core.errors import ArtefactError, CorpusError
 from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.routing import RoutingAnswer
-from finetune_core.jobs.answering_run import TELL_S, AnsweringRun, Tell
+from finetune_core.jobs.answering_run import TELL_S, AnsweringRun, Say, Tell
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.warm_answers import answered
 from finetune_core.records import Corpus, Labelled
@@ -165,19 +166,22 @@ class WarmModels:
                     embedder.encode_queries(["?"])
 
     def answer(
-        self, project_id: str, contender_ids: Sequence[str], request: dict[str, Any], tell: Tell
+        self, project_id: str, contender_ids: Sequence[str], request: dict[str, Any], tell: Tell, say: Say | None = None
     ) -> list[dict[str, Any]]:
         """What each contender answers, as `{id, name, seconds, num_searched, passages, route}`.
 
         A passage of a reranker says at which `retrieved_rank` (from 1) its retriever had it, None where nothing reranks.
         `passages` is [] and `route` is `{choices, decision, threshold, score_kind}` for a router; `route` is None otherwise.
-        `request` holds `question` and `k`, or an `example` (see `warm_answers`). Raises the FinetuneError of what is missing
-        or damaged.
+        `request` holds `question` and `k`, or an `example` (see `warm_answers`). What a language model says is told to
+        `say` as it grows. Raises the FinetuneError of what is missing or damaged.
         """
-        return [self._answer(project_id, contender_id, request, tell) for contender_id in contender_ids]
 
-    def _answer(self, project_id: str, contender_id: str, request: dict[str, Any], tell: Tell) -> dict[str, Any]:
-        run = AnsweringRun(project_id, tell)
+        def run(contender_id: str) -> AnsweringRun:
+            return AnsweringRun(project_id, tell, say and functools.partial(say, contender_id))
+
+        return [self._answer(project_id, contender_id, request, run(contender_id)) for contender_id in contender_ids]
+
+    def _answer(self, project_id: str, contender_id: str, request: dict[str, Any], run: AnsweringRun) -> dict[str, Any]:
         with self._borrowed(project_id, contender_id, run) as warm:
             if "example" in request:
                 return {"id": contender_id, **answered(warm, request["example"], run)}

@@ -16,6 +16,10 @@ Tool = Mapping[str, Any]
 Checkpoint = Callable[[], None]
 """Called while waiting; raises to give the wait up. Must be safe to call from any thread."""
 
+OnText = Callable[[str], None]
+"""Told all that was said so far whenever there is more of it, calls included, and from the start again where an answer had
+to be begun anew. May raise to give the answer up. Must be safe to call from any thread."""
+
 CHARS_PER_TOKEN = 4
 """A rule of thumb for Latin scripts, for estimates only; what is paid is what the service reports."""
 
@@ -74,10 +78,12 @@ class Chat(Protocol):
         seed: int = 0,
         temperature: float = 0.7,
         checkpoint: Checkpoint | None = None,
+        on_text: OnText | None = None,
     ) -> Reply:
         """The answer to `messages`, of at most `max_tokens` tokens; valid against `schema` where the model can be held to it.
 
-        With `tools` the model may call some of them instead of, or beside, saying something. Raises ProviderError: a
+        With `tools` the model may call some of them instead of, or beside, saying something. With `on_text` the same answer
+        is shown while it grows, by a model that can do that. Raises ProviderError: a
         RequestRefusedError where this one request is at fault, any other where the service is.
         """
 

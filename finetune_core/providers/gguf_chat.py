@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune_core.errors import ProviderError
-from finetune_core.providers.chat import Call, Checkpoint, Message, Reply, RequestRefusedError, Tool
+from finetune_core.providers.chat import Checkpoint, Message, OnText, Reply, RequestRefusedError, Tool
+from finetune_core.providers.streamed_message import StreamedMessage
 from finetune_core.records import content_id, file_sha256
 
 MAGIC = b"GGUF"
@@ -75,8 +76,9 @@ class LocalGgufChat:
         seed: int = 0,
         temperature: float = 0.7,
         checkpoint: Checkpoint | None = None,
+        on_text: OnText | None = None,
     ) -> Reply:
-        """As `Chat.complete`; `checkpoint` is called before the model starts, a started answer runs to its end."""
+        """As `Chat.complete`; `checkpoint` is called before the model starts. An answer that nobody watches runs to its end."""
         request: dict[str, Any] = {
             "messages": [dict(message) for message in messages],
             "max_tokens": max_tokens,
@@ -92,22 +94,43 @@ class LocalGgufChat:
             if checkpoint is not None:
                 checkpoint()
             try:
-                answer = self._server.handle_chat_completions(request)
+                message = self._answered(request, on_text, checkpoint)
             except ValueError as error:
                 raise ProviderError(
                     f"{self.name} cannot be asked this way: {error}",
                     hint="The model's chat template does not fit; choose another GGUF file.",
                 ) from error
-        if "error" in answer:
+        if refused := message.last.get("error"):
             raise RequestRefusedError(
-                f"{self.name} refused: {answer['error'].get('message', answer['error'])}.",
+                f"{self.name} refused: {refused.get('message', refused)}.",
                 hint=f"Make chunks shorter: prompt and answer have {self._context_tokens} tokens together.",
             )
-        usage = answer["usage"]
-        message = answer["choices"][0]["message"]
-        wanted = [call["function"] for call in message.get("tool_calls") or ()]
-        calls = tuple(Call(call["name"], call["arguments"]) for call in wanted)
-        return Reply(message.get("content") or "", usage["prompt_tokens"], usage["completion_tokens"], calls)
+        assert message.tokens is not None
+        return Reply(message.text, *message.tokens, message.calls)
+
+    def _answered(
+        self, request: dict[str, Any], on_text: OnText | None, checkpoint: Checkpoint | None
+    ) -> StreamedMessage:
+        message, raised = StreamedMessage(on_text), list[BaseException]()
+
+        def take(piece: dict[str, Any]) -> bool:
+            """Called by llama.cpp, which swallows what is raised here and ends the answer where this is true."""
+            try:
+                message.add(piece)
+                if checkpoint is not None:
+                    checkpoint()
+            except BaseException as error:
+                raised.append(error)
+            return bool(raised)
+
+        if on_text is None:
+            message.add(self._server.handle_chat_completions(request))
+        else:
+            counted = {"stream": True, "stream_options": {"include_usage": True}}
+            self._server.handle_chat_completions({**request, **counted}, take)
+        if raised:
+            raise raised[0]
+        return message
 
     def close(self) -> None:
         """Free the model's memory."""

@@ -1,6 +1,7 @@
 """What every client of an OpenAI-compatible service shares: bounded retries, and errors in the vendor's own words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from finetune_core import settings
@@ -15,6 +16,33 @@ if TYPE_CHECKING:
 def retrying(max_attempts: int, checkpoint: Checkpoint | None) -> Callable[..., Any]:
     """Calls a function with its arguments again while the failure may pass, at most `max_attempts` times in all."""
     return retries.retrying(_worth_retrying, max_attempts, checkpoint)
+
+
+def plain(answer: Any) -> Any:
+    """An answer as dicts and lists, whatever shape it has: the client checks none."""
+    return answer.to_dict(warnings=False) if hasattr(answer, "to_dict") else answer
+
+
+@contextmanager
+def reading(pieces: "openai.Stream[Any]") -> "Iterator[openai.Stream[Any]]":
+    """The pieces of a streamed answer, let go at the end. A connection that fails meanwhile fails as one would before."""
+    import httpx2
+    import openai
+
+    try:
+        with pieces:
+            yield pieces
+    except httpx2.TimeoutException as error:
+        raise openai.APITimeoutError(pieces.response.request) from error
+    except httpx2.HTTPError as error:
+        raise openai.APIConnectionError(request=pieces.response.request) from error
+
+
+def broken_off(pieces: "openai.Stream[Any]") -> "openai.APIConnectionError":
+    """The failure of a streamed answer that ended before it was whole."""
+    import openai
+
+    return openai.APIConnectionError(message="its answer broke off", request=pieces.response.request)
 
 
 def key_of(base_url: str, model: str, key_variable: str) -> str:
@@ -50,6 +78,10 @@ def explained(
             f"{name} cannot be reached: {words}",
             hint="Check the base URL and that the service is running.",
             retryable=True,
+        )
+    if type(error) is openai.APIError:  # told within a streamed answer, whose status was that of a success
+        return ProviderError(
+            f"{name} broke off its answer: {words}", hint="Ask again, or choose another model.", retryable=True
         )
     if status is None:
         return ProviderError(

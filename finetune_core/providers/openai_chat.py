@@ -1,5 +1,7 @@
 """Any OpenAI-compatible endpoint: base URL, model and key; bounded retries, and the vendor's own words when it fails."""
 
+import json
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from finetune_core.errors import ProviderError
 from finetune_core.providers import openai_calls, retries
 from finetune_core.providers.chat import (
-    Call,
     Checkpoint,
     Message,
+    OnText,
     Reply,
     RequestRefusedError,
     Tool,
     estimated_tokens,
     redacted,
 )
+from finetune_core.providers.streamed_message import StreamedMessage
 from finetune_core.records import content_id
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class Dialect:
     limit: str = "max_tokens"  # newer models take "max_completion_tokens" only
     temperature: bool = True
     seed: bool = True
+    stream: str = "counted"  # with the tokens at its end; then "plain", then ""
 
     def after(self, words: str) -> "Dialect | None":
         """The dialect to try once an endpoint refused a request with these words, or None if they blame nothing optional."""
@@ -41,6 +45,8 @@ class Dialect:
             return replace(self, temperature=False)
         if "'seed'" in words and self.seed:
             return replace(self, seed=False)
+        if re.search(r"\bstream", words) and self.stream:  # "upstream" blames another server
+            return replace(self, stream="plain" if self.stream == "counted" else "")
         blamed = any(
             part in words for part in ("response_format", "json_schema", "json_object", "schema", "structured")
         )
@@ -102,19 +108,26 @@ class OpenAIChat:
         seed: int = 0,
         temperature: float = 0.7,
         checkpoint: Checkpoint | None = None,
+        on_text: OnText | None = None,
     ) -> Reply:
-        """As `Chat.complete`. Raises ProviderError in the vendor's words; `retryable` if it may work later."""
+        """As `Chat.complete`. Raises ProviderError in the vendor's words; `retryable` if it may work later.
+
+        What is tried again after it broke off is told to `on_text` from its start again.
+        """
         import openai
 
         call = openai_calls.retrying(self._max_attempts, checkpoint)
         while True:
             dialect = self._dialect
+            asked = {"model": self._model, "messages": messages, **({"tools": tools} if tools else {})}
             fields = _optional_fields(dialect, schema, max_tokens, seed, temperature)
-            if tools:
-                fields["tools"] = tools
             try:
-                answer = call(self._client.chat.completions.create, model=self._model, messages=messages, **fields)
-                return self._reply(answer, messages)
+                if on_text is None or not dialect.stream:
+                    message = call(self._whole, **asked, **fields)
+                else:
+                    counting = {"stream_options": {"include_usage": True}} if dialect.stream == "counted" else {}
+                    message = call(self._streamed, on_text, checkpoint, **asked, **fields, **counting)
+                return self._reply(message, messages)
             except openai.APIStatusError as error:
                 adapted = dialect.after(str(error)) if error.status_code in (400, 404, 415, 422, 500, 501) else None
                 if adapted is None:
@@ -128,24 +141,45 @@ class OpenAIChat:
         """Close the connections."""
         self._client.close()
 
-    def _reply(self, answer: Any, messages: Sequence[Message]) -> Reply:
-        choices = getattr(answer, "choices", None)
-        if not choices or getattr(choices[0], "message", None) is None:
+    def _whole(self, **fields: Any) -> StreamedMessage:
+        message = StreamedMessage()
+        message.add(openai_calls.plain(self._client.chat.completions.create(**fields)))
+        return message
+
+    def _streamed(self, on_text: OnText, checkpoint: Checkpoint | None, **fields: Any) -> StreamedMessage:
+        message = StreamedMessage(on_text)
+        try:
+            with openai_calls.reading(self._client.chat.completions.create(stream=True, **fields)) as pieces:
+                if pieces.response.headers.get("content-type", "").startswith("application/json"):
+                    message.add(json.loads(pieces.response.read()))  # it cannot stream, and answers all the same
+                    return message
+                for piece in pieces:
+                    message.add(openai_calls.plain(piece))
+                    if checkpoint is not None:
+                        checkpoint()
+                if message.is_there and not message.finish_reason:
+                    raise openai_calls.broken_off(pieces)
+        except BaseException:
+            if (
+                message.said
+            ):  # what came before it broke off, or before nobody listened any more, is charged all the same
+                self._on_paid(*_tokens(message, fields["messages"]))
+            raise
+        return message
+
+    def _reply(self, message: StreamedMessage, messages: Sequence[Message]) -> Reply:
+        if not message.is_there:
             raise ProviderError(
-                f"{self.name} answered, but without a message: {redacted(str(answer), self._key)[:200]!r}.",
+                f"{self.name} answered, but without a message: {redacted(str(message.last), self._key)[:200]!r}.",
                 hint="Check that the base URL is that of an OpenAI-compatible chat endpoint (most end in /v1).",
                 retryable=True,
             )
-        text = choices[0].message.content or ""
-        usage, asked = answer.usage, sum(estimated_tokens(str(message.get("content") or "")) for message in messages)
-        tokens = (usage.prompt_tokens, usage.completion_tokens) if usage else (asked, estimated_tokens(text))
+        tokens = _tokens(message, messages)
         self._on_paid(*tokens)
-        if choices[0].finish_reason == "content_filter" or getattr(choices[0].message, "refusal", None):
-            said = choices[0].message.refusal or "filtered"
+        if message.finish_reason == "content_filter" or message.refusal:
+            said = message.refusal or "filtered"
             raise RequestRefusedError(f"{self.name} would not answer: {said}.", hint="Leave this chunk out.")
-        wanted = [call.function for call in choices[0].message.tool_calls or () if call.type == "function"]
-        calls = tuple(Call(call.name, call.arguments) for call in wanted)
-        return Reply(text, input_tokens=tokens[0], output_tokens=tokens[1], calls=calls)
+        return Reply(message.text, input_tokens=tokens[0], output_tokens=tokens[1], calls=message.calls)
 
     def _explained(self, error: "openai.OpenAIError | ValueError") -> ProviderError:
         return openai_calls.explained(error, self.name, self._key, self._timeout_s, self._max_attempts, "chat")
@@ -174,3 +208,9 @@ def _optional_fields(
     elif schema is not None and dialect.response_format == "json_object":
         fields["response_format"] = {"type": "json_object"}
     return fields
+
+
+def _tokens(message: StreamedMessage, messages: Sequence[Message]) -> tuple[int, int]:
+    """Those given and taken, as the service counts them, else estimated."""
+    asked = sum(estimated_tokens(str(each.get("content") or "")) for each in messages)
+    return message.tokens or (asked, estimated_tokens(message.said))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from finetune_core.errors import ProviderError
 from finetune_core.models.shared_prompts import can_read_once, cheapest_order, read_once, shared_tokens
 from finetune_core.providers import grammar
-from finetune_core.providers.chat import Checkpoint, Message, Reply, Request, RequestRefusedError, Tool
+from finetune_core.providers.chat import Checkpoint, Message, OnText, Reply, Request, RequestRefusedError, Tool
 from finetune_core.providers.chat_model import (
     chat_folder,
     decoder_layers,
@@ -101,12 +101,14 @@ class TransformersChat:
         seed: int = 0,
         temperature: float = 0.7,
         checkpoint: Checkpoint | None = None,
+        on_text: OnText | None = None,
     ) -> Reply:
         """As `Chat.complete`. With `schema` the answer fits it unless it is cut off at `max_tokens`."""
         request = Request(tuple(messages), tuple(tools), schema, max_tokens)
         with self._ready(checkpoint or _nothing) as shared:
             prompt = _prompt(shared, 0, request)
-            return _generate(shared, [prompt], temperature, seed)[0]
+            growing = None if on_text is None else _Growing(shared, prompt, on_text)
+            return _generate(shared, [prompt], temperature, seed, growing)[0]
 
     def complete_batch(self, requests: Sequence[Request], on_reply: OnReply, checkpoint: Checkpoint) -> None:
         """Answer all of `requests`, the longest first, at temperature 0; replies come as each batch ends.
@@ -233,6 +235,27 @@ class _Prompt:
     grammar: str | None
 
 
+class _Growing:
+    """Tells the text of one answer as its tokens come: a streamer, as transformers calls it."""
+
+    def __init__(self, shared: _SharedModel, prompt: _Prompt, on_text: OnText) -> None:
+        self._shared, self._prompt, self._on_text = shared, prompt, on_text
+        self._made: list[int] | None = None
+
+    def put(self, token_ids: Any) -> None:
+        """First the tokens of the prompt, then each new one."""
+        if self._made is None:
+            self._made = []
+            return
+        self._made += token_ids.tolist()
+        text = _text(self._shared, self._prompt, self._made).strip()
+        if text and not text.endswith("\N{REPLACEMENT CHARACTER}"):  # half a character
+            self._on_text(text)
+
+    def end(self) -> None:
+        """All was told."""
+
+
 def _prompt(shared: _SharedModel, position: int, request: Request) -> _Prompt:
     text = shared.template.prompt(request.messages, request.tools)
     token_ids = shared.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
@@ -268,7 +291,9 @@ def _batches(prompts: Sequence[_Prompt], num_parallel: int) -> Iterator[list[_Pr
         yield batch
 
 
-def _generate(shared: _SharedModel, batch: Sequence[_Prompt], temperature: float, seed: int) -> list[Reply]:
+def _generate(
+    shared: _SharedModel, batch: Sequence[_Prompt], temperature: float, seed: int, growing: _Growing | None = None
+) -> list[Reply]:
     import torch
     from transformers import GenerationConfig
 
@@ -305,6 +330,7 @@ def _generate(shared: _SharedModel, batch: Sequence[_Prompt], temperature: float
             generation_config=config,
             logits_processor=masks,
             stopping_criteria=[lambda ids, _scores, **_: ids.shape[1] >= limits_B],
+            streamer=growing,
             **read,
         )
     seconds = (time.perf_counter() - started) / len(batch)
@@ -313,10 +339,19 @@ def _generate(shared: _SharedModel, batch: Sequence[_Prompt], temperature: float
 
 def _reply(shared: _SharedModel, prompt: _Prompt, token_ids: list[int], seconds: float) -> Reply:
     made = token_ids[: prompt.num_new]
-    end = next((place for place, token in enumerate(made) if token in shared.stop_ids), len(made))
-    text = shared.tokenizer.decode(made[:end], skip_special_tokens=not prompt.request.tools)
-    said, calls = parsed(text, prompt.request.tools)
-    return Reply(said.strip(), len(prompt.token_ids), min(end + 1, len(made)), calls, seconds)
+    said, calls = parsed(_text(shared, prompt, made), prompt.request.tools)
+    num_made = min(_end(shared, made) + 1, len(made))
+    return Reply(said.strip(), len(prompt.token_ids), num_made, calls, seconds)
+
+
+def _text(shared: _SharedModel, prompt: _Prompt, made: list[int]) -> str:
+    """What was made as text, until its end; with functions the marks of calls stand in it."""
+    return str(shared.tokenizer.decode(made[: _end(shared, made)], skip_special_tokens=not prompt.request.tools))
+
+
+def _end(shared: _SharedModel, made: list[int]) -> int:
+    """How many of the tokens come before the one that ends the answer."""
+    return next((place for place, token in enumerate(made) if token in shared.stop_ids), len(made))
 
 
 def check_adapter(folder: Path) -> None:

@@ -99,6 +99,8 @@ def call_key(name: str) -> str:
 class ContainerRun:
     """A `Run` whose news go to a mailbox every two seconds, and that hears requests there."""
 
+    on_text = None
+
     def __init__(self, name: str, seed: int, mailbox: Mailbox, folder: Path) -> None:
         self.workdir, self.cache, self.seed = folder, folder / "cache", seed
         folder.mkdir(parents=True, exist_ok=True)

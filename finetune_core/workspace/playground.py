@@ -10,7 +10,7 @@ from typing import Any
 from finetune_core.errors import CorpusError, FinetuneError
 from finetune_core.evaluation.said import Said, answer_text, question_text
 from finetune_core.jobs import serving_client
-from finetune_core.jobs.serving_client import OnProgress, stop
+from finetune_core.jobs.serving_client import OnProgress, OnSaid, stop
 from finetune_core.jobs.warm_models import BASE, BASE_OF, MAX_WARM, STOCK_OF, base_name, stock_name
 from finetune_core.providers.database import ResultTable
 from finetune_core.storage import database, datasets
@@ -19,7 +19,7 @@ from finetune_core.storage.demonstrations import KINDS, content_of
 from finetune_core.storage.models import ModelRow
 from finetune_core.workspace import demonstration_fields, projects
 
-__all__ = ["OnProgress", "stop"]
+__all__ = ["OnProgress", "OnSaid", "stop"]
 
 MAX_QUESTION_CHARACTERS = 2000
 MAX_K = 50
@@ -163,14 +163,21 @@ def ask(
     kind: str,
     texts: Mapping[str, str],
     on_progress: OnProgress | None = None,
+    on_said: OnSaid | None = None,
 ) -> list[Answer]:
     """What each contender says to an example of that kind, whose fields are given as texts; else as `answer`.
 
-    Raises DatasetError for a field that is missing or wrong.
+    `on_said(id, text)` is called with all that a contender has said so far, as the model writes it: it may break off or be
+    begun anew, and the answer may say it in another form. Raises DatasetError for a field that is missing or wrong.
     """
     example = demonstration_fields.wire(demonstration_fields.asked(kind, texts))
     replies = serving_client.call(
-        "answer", on_progress=on_progress, project_id=project_id, model_ids=list(model_ids), input={"example": example}
+        "answer",
+        on_progress=on_progress,
+        on_said=on_said,
+        project_id=project_id,
+        model_ids=list(model_ids),
+        input={"example": example},
     )
     return [_answer(reply) for reply in replies]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.vendors.server import Vendor, serving
+from tests.vendors.server import Events, Vendor, serving
 
 Answer = Callable[[dict[str, Any]], str]
 
@@ -49,6 +49,31 @@ def completion(body: dict[str, Any], text: str, finish_reason: str = "stop") -> 
     }
 
 
+def in_pieces(body: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any] | Events:
+    """The completion as the request asks for it: whole, or streamed a word, or a few letters of a call, at a time."""
+    if not body.get("stream"):
+        return whole
+    [choice] = whole["choices"]
+    said = choice["message"]
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "" if said["content"] else None}]
+    deltas += [{"content": word} for word in re.findall(r"\S+\s*", said["content"] or "")]
+    for index, call in enumerate(said.get("tool_calls") or ()):
+        name, arguments = call["function"]["name"], call["function"]["arguments"]
+        start = {"id": call["id"], "type": "function", "function": {"name": name, "arguments": ""}}
+        deltas.append({"tool_calls": [{"index": index, **start}]})
+        rest = [arguments[at : at + 7] for at in range(0, len(arguments), 7)]
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": part}}]} for part in rest]
+    common = {**{name: whole[name] for name in ("id", "created", "model")}, "object": "chat.completion.chunk"}
+    ends = [*([None] * len(deltas)), choice["finish_reason"]]
+    pieces = [
+        {**common, "choices": [{"index": 0, "delta": delta, "finish_reason": end}]}
+        for delta, end in zip([*deltas, {}], ends, strict=True)
+    ]
+    if (body.get("stream_options") or {}).get("include_usage"):
+        pieces.append({**common, "choices": [], "usage": whole["usage"]})
+    return Events(pieces, "CreateChatCompletionStreamResponse")
+
+
 @contextmanager
 def serving_chat(answer: Answer = question_answer) -> Iterator[Vendor]:
     """A running fake of OpenAI's chat endpoint that says what `answer` makes of the request."""
@@ -58,7 +83,7 @@ def serving_chat(answer: Answer = question_answer) -> Iterator[Vendor]:
             "/chat/completions",
             "CreateChatCompletionRequest",
             "CreateChatCompletionResponse",
-            lambda body: completion(body, answer(body)),
+            lambda body: in_pieces(body, completion(body, answer(body))),
         )
         yield vendor
 

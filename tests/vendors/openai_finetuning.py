@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.vendors.openai_chat import completion
+from tests.vendors.openai_chat import completion, in_pieces
 from tests.vendors.server import Fault, Seen, Vendor, serving
 
 BASE = "gpt-loopback"
@@ -138,8 +138,8 @@ class Account:
                 if calls := message.get("tool_calls"):
                     reply["choices"][0]["message"] |= {"content": None, "tool_calls": calls}
                     reply["choices"][0]["finish_reason"] = "tool_calls"
-                return reply
-        return completion(body, "?")
+                return in_pieces(body, reply)
+        return in_pieces(body, completion(body, "?"))
 
 
 @contextmanager

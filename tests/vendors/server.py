@@ -24,13 +24,25 @@ KEY = "sk-loopback-3f9a1c77d2b84e55"
 
 @dataclass(frozen=True)
 class Fault:
-    """What one request meets instead of its answer. `hang_s` sleeps first; `cut` closes the connection mid-reply."""
+    """What one request meets instead of its answer. `hang_s` sleeps first; `cut` closes the connection mid-reply.
+
+    Where a request asks for pieces, `cut` cuts the answer itself.
+    """
 
     status: int = 200
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     hang_s: float = 0.0
     cut: bool = False
+
+
+@dataclass(frozen=True)
+class Events:
+    """A reply in pieces, as server-sent events: each is held against `schema`. Without `is_whole` the last mark is missing."""
+
+    values: list[dict[str, Any]]
+    schema: str | None
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,7 @@ def _with_references(schemas: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _modern(schema: Any) -> Any:
-    """A schema whose bounds are written as in OpenAPI 3.0 in today's form: there, "exclusive" was said of the minimum."""
+    """A schema written as in OpenAPI 3.0 in today's form: there, "exclusive" was said of the minimum, and null of the schema."""
     if isinstance(schema, list):
         return [_modern(each) for each in schema]
     if not isinstance(schema, dict):
@@ -105,7 +117,7 @@ def _modern(schema: Any) -> Any:
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if found.get(exclusive) is True:
             found[exclusive] = found.pop(bound)
-    return found
+    return {"anyOf": [found, {"type": "null"}]} if found.get("nullable") is True else found
 
 
 class Vendor:
@@ -205,7 +217,8 @@ class Vendor:
             self.requests.append(seen)
         if fault is not None and fault.hang_s:
             self._closing.wait(fault.hang_s)
-        if fault is not None and (fault.status != 200 or fault.body or fault.cut):
+        is_cut = fault is not None and fault.cut and bool(body.get("stream"))
+        if fault is not None and not is_cut and (fault.status != 200 or fault.body or fault.cut):
             _send(handler, fault.status, fault.body.encode(), fault.headers, cut=fault.cut)
             return
         if endpoint is None:
@@ -222,6 +235,11 @@ class Vendor:
         reply = endpoint.answer(seen)
         if isinstance(reply, Fault):
             _send(handler, reply.status, reply.body.encode(), reply.headers)
+            return
+        if isinstance(reply, Events):
+            problems = [problem for value in reply.values if (problem := self._problem(reply.schema, value))]
+            self.violations += [f"piece: {problem}" for problem in problems]
+            _send_events(handler, reply, cut=is_cut)
             return
         if problem := self._problem(endpoint.reply_schema, reply):
             self.violations.append(f"reply: {problem}")
@@ -281,6 +299,22 @@ def _send(
     if cut:
         handler.wfile.flush()
         handler.close_connection = True
+
+
+def _send_events(handler: BaseHTTPRequestHandler, events: Events, *, cut: bool) -> None:
+    handler.send_response(200)
+    for name, value in {"content-type": "text/event-stream", "transfer-encoding": "chunked"}.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    texts = [json.dumps(value) for value in events.values] + (["[DONE]"] if events.is_whole else [])
+    for text in texts[: len(texts) // 2] if cut else texts:
+        piece = f"data: {text}\n\n".encode()
+        handler.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        handler.wfile.flush()
+    if cut:
+        handler.close_connection = True
+    else:
+        handler.wfile.write(b"0\r\n\r\n")
 
 
 @contextmanager

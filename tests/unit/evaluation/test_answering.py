@@ -90,6 +90,23 @@ def test_answers_are_compared_with_the_true_one_or_the_recorded_one(tmp_path: Pa
     assert report.facts["num_refused"] == 1
 
 
+def test_only_what_a_person_asks_is_shown_while_it_grows(tmp_path: Path) -> None:
+    class Growing(Said):
+        def complete(self, messages: Sequence[Any], *, on_text: Any = None, **options: Any) -> Reply:
+            reply = super().complete(messages, **options)
+            if on_text:
+                on_text(reply.text)
+            return reply
+
+    run, told = RecordedRun(tmp_path), list[str]()
+    run.on_text = told.append
+    system = Answerer("tuned", Growing(student), 64)
+    evaluate_answers(system, PART, Letters(), run)
+    assert told == []
+    assert answer_chat(system, PART.examples[0], run).text == "The cat sits on a mat."
+    assert told == ["The cat sits on a mat."]
+
+
 def test_bleu_is_that_of_sacrebleu_and_is_resampled_by_sums(tmp_path: Path) -> None:
     answers = ["the cat sits on a mat", "a dog runs in the park now", "it rains", "the sun is very hot today"]
     right = ["the cat sits on the mat", "the dog runs in the park", "it is raining", "the sun is hot today"]

@@ -100,6 +100,39 @@ def test_what_a_person_typed_is_written_nowhere(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("kind", [Parrot, Choir], ids=["one by one", "all at once"])
+def test_answers_that_are_watched_stand_below_each_other(kind: type[Parrot], tmp_path: Path) -> None:
+    class Growing(kind):  # type: ignore[misc,valid-type]
+        def complete(self, messages: Sequence[Any], *, on_text: Any, checkpoint: Any, **options: Any) -> Reply:
+            reply = super().complete(messages, **options)
+            checkpoint()
+            for end in range(1, len(reply.text) + 1):
+                on_text(reply.text[:end])
+            return reply
+
+    told: list[str] = []
+    answers = ask_all(Growing(), [asking("ab"), asking("c")], RecordedRun(tmp_path), on_text=told.append)
+    assert [answer.text for answer in answers] == ["AB", "C"]
+    assert told[-1] == "AB\n\nC"
+    assert "A" in told or "C" in told
+
+
+def test_whoever_watches_can_leave(tmp_path: Path) -> None:
+    class Endless(Parrot):
+        def complete(self, *_: Any, on_text: Any, **options: Any) -> Reply:
+            while True:
+                on_text("and so on")
+
+    class LeftError(Exception):
+        pass
+
+    def leave(text: str) -> None:
+        raise LeftError
+
+    with pytest.raises(LeftError):
+        ask_all(Endless(), [asking("a"), asking("b")], RecordedRun(tmp_path), on_text=leave)
+
+
 def test_costs_are_those_of_the_tokens(tmp_path: Path) -> None:
     answers = ask_all(Parrot(), [asking("a"), asking("refuse")], RecordedRun(tmp_path))
     facts = cost_facts(answers, Prices(1.0, 2.0))

@@ -46,7 +46,7 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> None:
     def borrowed(self: WarmModels, project_id: str, contender_id: str, run: Any) -> Iterator[_Loaded]:
         yield _Loaded(f"Model {contender_id}", contender_id, _Answering())
 
-    def call(method: str, *, on_progress: Any, project_id: str, model_ids: list[str], input: Any) -> Any:
+    def call(method: str, *, on_progress: Any, on_said: Any, project_id: str, model_ids: list[str], input: Any) -> Any:
         sent = json.loads(json.dumps(input))
         return json.loads(json.dumps(WarmModels().answer(project_id, model_ids, sent, lambda *_: None)))
 

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,4 +50,30 @@ def test_the_bundled_model_answers_in_the_form_asked_for() -> None:
     assert question(1) == question(1), "equal seeds give equal answers, one at a time"
     with pytest.raises(RequestRefusedError, match="context"):
         chat.complete([{"role": "user", "content": "sheep " * 400}])
+    _watch(chat, ask)
     chat.close()
+
+
+def _watch(chat: LocalGgufChat, ask: list[dict[str, str]]) -> None:
+    """The same answers while they are watched, and an end to them when nobody watches any more."""
+    told: list[str] = []
+    whole = chat.complete(ask, schema=SCHEMA, max_tokens=16, temperature=0)
+    assert chat.complete(ask, schema=SCHEMA, max_tokens=16, temperature=0, on_text=told.append) == whole
+    assert told[-1] == whole.text
+    assert len(told) > 3
+    assert all(after.startswith(before) for before, after in pairwise(told))
+
+    class LeftError(Exception):
+        pass
+
+    def leave(text: str) -> None:
+        told.append(text)
+        raise LeftError
+
+    told.clear()
+    with pytest.raises(LeftError):
+        chat.complete(ask, max_tokens=200, on_text=leave)
+    assert len(told) == 1
+    with pytest.raises(RequestRefusedError, match="context"):
+        chat.complete([{"role": "user", "content": "sheep " * 400}], on_text=told.append)
+    assert len(told) == 1

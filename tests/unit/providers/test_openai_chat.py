@@ -5,18 +5,22 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from finetune_core.errors import ProviderError
 from finetune_core.providers import retries
-from finetune_core.providers.chat import RequestRefusedError, redacted
+from finetune_core.providers.chat import Call, RequestRefusedError, redacted
 from finetune_core.providers.openai_chat import Dialect, OpenAIChat, open_chat
-from tests.vendors.openai_chat import completion, serving_chat
-from tests.vendors.server import KEY, Fault, Vendor
+from finetune_core.providers.streamed_message import StreamedMessage
+from tests.vendors.openai_chat import completion, in_pieces, serving_chat
+from tests.vendors.server import KEY, Events, Fault, Vendor, serving
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": False}
 ASK = [{"role": "user", "content": "Say hello to everybody."}]
+ASKED = {"messages": ASK, "model": "m"}
 
 
 @pytest.fixture
@@ -233,3 +237,133 @@ def test_redaction_takes_whole_and_half_keys() -> None:
     assert redacted(f"bad key {KEY}.", KEY) == "bad key [key]."
     assert redacted("bad key sk-loo****4e55, sorry", KEY) == "bad key [key], sorry"
     assert redacted("nothing here", "") == "nothing here"
+
+
+LONG = "The quick brown fox jumps over the lazy dög, çok hızlı."
+BOOK = {"type": "function", "function": {"name": "book", "description": "", "parameters": {"type": "object"}}}
+
+
+@pytest.fixture
+def talker() -> Iterator[Vendor]:
+    """Says a sentence; with functions it calls two of them instead."""
+
+    def answer(body: dict[str, Any]) -> Any:
+        whole = completion(body, "" if body.get("tools") else LONG)
+        if body.get("tools"):
+            wanted = [("one", "book", '{"for": 2, "at": "the window"}'), ("two", "pay", "{}")]
+            calls = [
+                {"id": name, "type": "function", "function": {"name": function, "arguments": arguments}}
+                for name, function, arguments in wanted
+            ]
+            whole["choices"][0]["message"]["tool_calls"] = calls
+        return in_pieces(body, whole)
+
+    with serving("openai") as running:
+        running.on("POST", "/chat/completions", "CreateChatCompletionRequest", "CreateChatCompletionResponse", answer)
+        yield running
+
+
+@pytest.mark.parametrize("tools", [(), (BOOK,)], ids=["text", "calls"])
+def test_a_streamed_answer_is_the_same_and_costs_the_same(talker: Vendor, tools: tuple[Any, ...]) -> None:
+    paid: list[tuple[int, int]] = []
+    told: list[str] = []
+    chat = OpenAIChat(talker.url, "gpt-test", KEY, on_paid=lambda *tokens: paid.append(tokens))
+    whole = chat.complete(ASK, tools=tools)
+    assert chat.complete(ASK, tools=tools, on_text=told.append) == whole
+    assert paid[0] == paid[1]
+    assert talker.requests[1].body["stream_options"] == {"include_usage": True}
+    assert all(after.startswith(before) for before, after in pairwise(told)), "it only grows"
+    if tools:
+        assert whole.calls == (Call("book", '{"for": 2, "at": "the window"}'), Call("pay", "{}"))
+        assert told[-1] == 'book({"for": 2, "at": "the window"})\npay({})'
+    else:
+        assert told == [LONG[: len(" ".join(LONG.split(" ")[: num + 1])) + 1] for num in range(len(LONG.split(" ")))]
+    chat.close()
+
+
+def test_an_answer_that_broke_off_is_begun_anew_and_what_was_said_is_booked(talker: Vendor) -> None:
+    paid: list[tuple[int, int]] = []
+    told: list[str] = []
+    talker.faults.append(Fault(cut=True))
+    chat = OpenAIChat(talker.url, "gpt-test", KEY, max_attempts=2, on_paid=lambda *tokens: paid.append(tokens))
+    assert chat.complete(ASK, on_text=told.append).text == LONG
+    assert told.count("The ") == 2
+    assert [given for given, _ in paid] == [6, 5], "estimated, then counted"
+    assert 0 < paid[0][1] < paid[1][1]
+    talker.faults.extend([Fault(cut=True)] * 2)
+    with pytest.raises(ProviderError, match="cannot be reached") as caught:
+        chat.complete(ASK, on_text=told.append)
+    assert caught.value.retryable
+    chat.close()
+
+
+def test_a_service_that_hangs_up_politely_has_not_answered(talker: Vendor) -> None:
+    pieces = in_pieces({**ASKED, "stream": True}, completion(ASKED, LONG))
+    assert isinstance(pieces, Events)
+    half = Events(pieces.values[:4], pieces.schema, is_whole=False)
+    talker.on("POST", "/chat/completions", None, None, lambda body: half)
+    chat = chat_with(talker, max_attempts=1)
+    with pytest.raises(ProviderError, match="its answer broke off"):
+        chat.complete(ASK, on_text=lambda text: None)
+    failed = Events([*half.values, {"error": {"message": f"overloaded, {KEY}"}}], None)
+    talker.on("POST", "/chat/completions", None, None, lambda body: failed)
+    with pytest.raises(ProviderError, match=r"broke off its answer: overloaded, \[key\]"):
+        chat.complete(ASK, on_text=lambda text: None)
+    chat.close()
+
+
+def test_whoever_listens_can_leave(talker: Vendor) -> None:
+    class LeftError(Exception):
+        pass
+
+    def leave(text: str) -> None:
+        raise LeftError
+
+    paid: list[tuple[int, int]] = []
+    chat = OpenAIChat(talker.url, "gpt-test", KEY, on_paid=lambda *tokens: paid.append(tokens))
+    with pytest.raises(LeftError):
+        chat.complete(ASK, on_text=leave)
+    assert paid == [(6, 1)], "what was said until then"
+    assert len(talker.requests) == 1
+    chat.close()
+
+
+@pytest.mark.parametrize(
+    ("refusals", "asked"),
+    [
+        (["Unknown field: stream_options"], [(True, True), (True, False)]),
+        (["Streaming is not supported.", "Streaming is not supported."], [(True, True), (True, False), (False, False)]),
+    ],
+)
+def test_a_service_that_refuses_to_stream_is_asked_without(
+    talker: Vendor, refusals: list[str], asked: list[tuple[bool, bool]]
+) -> None:
+    talker.faults.extend(Fault(400, json.dumps({"error": {"message": words}})) for words in refusals)
+    chat = chat_with(talker)
+    told: list[str] = []
+    reply = chat.complete(ASK, on_text=told.append)
+    assert reply.text == LONG
+    assert bool(told) == asked[-1][0]
+    seen = [(bool(one.body.get("stream")), "stream_options" in one.body) for one in talker.requests]
+    assert seen == asked
+    assert chat.complete(ASK, on_text=told.append).text == LONG
+    assert len(talker.requests) == len(asked) + 1, "what was learnt is remembered"
+    chat.close()
+
+
+def test_a_service_that_ignores_the_wish_to_stream_is_not_asked_twice(talker: Vendor) -> None:
+    talker.faults.append(Fault(200, json.dumps(completion(ASKED, LONG))))
+    chat = chat_with(talker)
+    assert chat.complete(ASK, on_text=lambda text: None).text == LONG
+    assert len(talker.requests) == 1
+    chat.close()
+
+
+def test_calls_that_a_service_does_not_number_are_told_apart_by_their_ids() -> None:
+    message = StreamedMessage()
+    for call_id, name, arguments in (("a", "book", '{"x":'), ("", "", " 1}"), ("b", "pay", "{}"), ("b", "pay", "")):
+        piece = {"id": call_id, "function": {"name": name, "arguments": arguments}}
+        message.add({"choices": [{"delta": {"tool_calls": [piece]}}, None, {"delta": None}]})
+    message.add("garbage")
+    message.add({"choices": [], "usage": None})
+    assert message.calls == (Call("book", '{"x": 1}'), Call("pay", "{}"))

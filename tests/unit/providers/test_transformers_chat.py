@@ -135,6 +135,41 @@ def test_a_cancel_is_heard_within_an_answer(tiny_chat: str) -> None:
     assert chat.complete(asking("x").messages, temperature=0, max_tokens=3).output_tokens <= 3
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"max_tokens": 12},
+        {"max_tokens": 12, "temperature": 2.0, "seed": 5},
+        {"max_tokens": 80, "schema": SCHEMA},
+        {"max_tokens": 30, "tools": [STRICT]},
+    ],
+    ids=["likeliest", "sampled", "held to a schema", "with functions"],
+)
+def test_an_answer_that_is_watched_is_the_same(tuned_chat: Trained, how: dict[str, Any]) -> None:
+    chat = TransformersChat(tuned_chat.config.base_model, tuned_chat.model.adapter_folder)
+    told: list[str] = []
+    how = {"messages": memorable_conversations()[0].messages, "temperature": 0.0, **how}
+    whole = chat.complete(**how)
+    assert chat.complete(**how, on_text=told.append) == whole
+    assert parsed(told[-1], how.get("tools", ())) == (whole.text, whole.calls)
+    assert len(told) > 2
+    if how["max_tokens"] == 12 and not how["temperature"]:
+        assert told[-1] == "It is pellonk 0."
+
+
+def test_whoever_watches_can_leave_within_an_answer(tiny_chat: str) -> None:
+    chat, told = TransformersChat(tiny_chat), list[str]()
+
+    def leave(text: str) -> None:
+        told.append(text)
+        raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        chat.complete(asking("x").messages, temperature=0, max_tokens=500, on_text=leave)
+    assert len(told) == 1
+    assert chat.complete(asking("x").messages, temperature=0, max_tokens=3).output_tokens <= 3
+
+
 def test_functions_are_described_to_a_template_that_knows_none(tiny_chat: str) -> None:
     chat = TransformersChat(tiny_chat)
     messages = (
