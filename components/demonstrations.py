@@ -7,6 +7,7 @@ from components.demonstrations_files import demonstrations_files
 from components.demonstrations_review import demonstrations_review
 from components.demonstrations_table import demonstrations_table
 from components.text import t
+from components.url_state import write_url
 from finetune_core.workspace import demonstrations as store
 from finetune_core.workspace.demonstrations import PairState
 
@@ -21,7 +22,7 @@ def demonstrations(project_id: str, kind: str, *, key: str) -> None:
         t("View"), list(views), default=asked if asked in views else _first_view(project_id, kind), key=f"{key}_view",
         required=True, format_func=views.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
-    st.query_params["part"] = view
+    write_url("part", view)
     draw = {
         "cards": demonstrations_review, "table": demonstrations_table, "add": demonstrations_add, "files": demonstrations_files,
     }[view]  # fmt: skip

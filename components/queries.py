@@ -8,6 +8,7 @@ from components.queries_files import queries_files
 from components.queries_review import queries_review
 from components.queries_table import queries_table
 from components.text import t
+from components.url_state import write_url
 from finetune_core.workspace import labelled
 from finetune_core.workspace.labelled import PairState
 
@@ -24,7 +25,7 @@ def queries(project_id: str, *, key: str) -> None:
         t("View"), list(views), default=first, key=f"{key}_view", required=True,
         format_func=views.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
-    st.query_params["part"] = view
+    write_url("part", view)
     draw = {
         "cards": queries_review, "table": queries_table, "add": queries_add, "choices": queries_choices,
         "files": queries_files,

@@ -27,11 +27,15 @@ def review_add(project_id: str, *, key: str) -> None:
 def _fields(project_id: str, found: dict[str, pairs.PassageView], key: str) -> None:
     ids = list(found)
     before = st.query_params.get(PASSAGE, "")
+
+    # On a choice alone, not in every run: see write_url.
+    def remember() -> None:
+        st.query_params[PASSAGE] = st.session_state[f"{key}_passage"]
+
     chosen = st.selectbox(
         t("Passage"), ids, index=ids.index(before) if before in found else 0, key=f"{key}_passage",
-        format_func=lambda one: f"{found[one].document}: {found[one].text[:90]}",
+        format_func=lambda one: f"{found[one].document}: {found[one].text[:90]}", on_change=remember,
     )  # fmt: skip
-    st.query_params[PASSAGE] = chosen
     st.code(found[chosen].text, language=None, wrap_lines=True, height=220)
     st.text_input(t("Question"), key=f"{key}_question", max_chars=pairs.MAX_TEXT, bind="query-params", live="300ms")
     st.text_area(

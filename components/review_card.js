@@ -2,6 +2,10 @@
 // the server has said what became of it: no press is lost, none lands on another example. The next ones are here already, so
 // the card changes at once. What is typed or chosen is kept in this browser until it was saved.
 
+const AGAIN_MS = 5000;
+// Presses the server has not answered, for each deck: a card that is drawn anew in another place goes on with them.
+const outboxes = new Map();
+
 const KEYS = { a: "accept", x: "reject", s: "skip", u: "undo", e: "edit", l: "choose" };
 
 function make(tag, attributes = {}, ...children) {
@@ -223,8 +227,20 @@ function act(state, action) {
   }
   state.outbox.push(sent);
   document.activeElement?.blur?.();
-  state.send("outbox", state.outbox);
+  dispatch(state);
   draw(state);
+}
+
+// What was sent may be lost on its way (a connection that breaks, a page that is drawn anew): it is said again until it is answered.
+function dispatch(state) {
+  outboxes.set(state.data.deck, state.outbox);
+  clearTimeout(state.timer);
+  if (!state.outbox.length) return;
+  state.send("outbox", state.outbox.map((one) => ({ ...one })));
+  state.timer = setTimeout(() => {
+    for (const one of state.outbox) one.again = (one.again ?? 0) + 1; // the same words twice would not be heard
+    if (state.root.isConnected) dispatch(state);
+  }, AGAIN_MS);
 }
 
 function settle(state) {
@@ -235,7 +251,7 @@ function settle(state) {
     // The server was restarted and has not answered: say it again, but for an undo, which must not happen twice.
     state.outbox = state.outbox.filter((one) => one.action !== "undo");
     for (const one of state.outbox) one.session = data.session;
-    state.send("outbox", state.outbox);
+    dispatch(state);
   }
   for (const sent of state.outbox.filter((one) => one.n <= data.acked)) {
     if (failed.has(sent.n)) {
@@ -276,11 +292,14 @@ function pressed(state, event) {
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ayar-review");
-  const state = (root.ayar ??= { root, outbox: [], cards: [], boxes: {}, number: Date.now() });
+  const isDrawnAnew = !root.ayar;
+  const state = (root.ayar ??= { root, outbox: outboxes.get(data.deck) ?? [], cards: [], boxes: {}, number: Date.now() });
   const anew = state.project !== data.project || state.filter !== data.filter;
   if (anew && state.project) state.outbox = state.outbox.filter((one) => one.n > data.acked && state.project === data.project);
   Object.assign(state, { data: { ...data }, project: data.project, filter: data.filter, send: setStateValue });
   settle(state);
+  outboxes.set(data.deck, state.outbox);
+  if (isDrawnAnew) dispatch(state);
   draw(state);
   if (state.listener) document.removeEventListener("keydown", state.listener);
   state.listener = (event) => pressed(state, event);

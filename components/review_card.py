@@ -30,7 +30,7 @@ def review_card(deck: Deck, *, key: str) -> None:
     """Draw the next example of the deck; decisions, edits, skips and undos are written as the keys are pressed."""
     memory = _memory(deck, key)
     with shown_errors():
-        data = _data(deck, memory)
+        data = _data(deck, memory, key)
         _component(key=key, data=data, on_outbox_change=lambda: _work_through(deck, key))
         if not data["cards"]:
             deck.onwards()
@@ -39,7 +39,7 @@ def review_card(deck: Deck, *, key: str) -> None:
         st.rerun(scope="fragment")
 
 
-def _data(deck: Deck, memory: Mapping[str, Any]) -> dict[str, Any]:
+def _data(deck: Deck, memory: Mapping[str, Any], key: str) -> dict[str, Any]:
     """What the browser draws: the next examples, how far the review is, and what became of its presses."""
     progress = deck.progress()
     cards = list(deck.upcoming(memory["after"], _AHEAD))
@@ -48,6 +48,7 @@ def _data(deck: Deck, memory: Mapping[str, Any]) -> dict[str, Any]:
         cards = [first, *(card for card in cards if card["id"] != first["id"])]
     return {
         "project": deck.project_id,
+        "deck": f"{deck.project_id} {key}",
         "filter": deck.place,
         "session": memory["session"],
         "acked": memory["acked"],

@@ -6,6 +6,7 @@ import streamlit as st
 
 from components.kind_words import kind_words
 from components.text import t
+from components.url_state import write_url
 from finetune_core.workspace import datasets, demonstrations, pipeline
 
 ALWAYS = (datasets.PAIRS, datasets.QUERIES)
@@ -28,7 +29,7 @@ def review_kind(project_id: str, kinds: Sequence[str] = (), *, key: str) -> str:
         t("Kind of example"), list(titles), default=kind_words(first).review, key=key, required=True,
         format_func=titles.__getitem__, label_visibility="collapsed",
     )  # fmt: skip
-    st.query_params["kind"] = name
+    write_url("kind", name)
     return names[name]
 
 

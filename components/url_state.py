@@ -1,4 +1,4 @@
-"""A choice that the URL names, whatever way its letters are written."""
+"""What the URL names: read whatever way its letters are written, and written only when it changes."""
 
 from collections.abc import Mapping
 
@@ -19,3 +19,9 @@ def url_state(key: str, titles: Mapping[str, str]) -> None:
         if wanted in (title.casefold(), option.casefold()) and asked != title:
             st.query_params[key] = title
             st.rerun()
+
+
+def write_url(key: str, value: str) -> None:
+    """Have the URL say `value`. Nothing is sent if it does already: each write takes out of it what is just being typed."""
+    if st.query_params.get(key) != value:
+        st.query_params[key] = value

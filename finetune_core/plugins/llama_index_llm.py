@@ -11,7 +11,7 @@ from finetune_core.providers.chat import Chat, Checkpoint, Reply
 from finetune_core.records import content_id
 
 if TYPE_CHECKING:
-    from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+    from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse, LLMMetadata
     from llama_index.core.llms.function_calling import FunctionCallingLLM
 
 
@@ -55,10 +55,7 @@ def _llm_class() -> Any:
 
         @property
         def metadata(self) -> LLMMetadata:
-            return LLMMetadata(
-                context_window=self._asking.context_tokens, num_output=self._asking.max_tokens, is_chat_model=True,
-                is_function_calling_model=True, model_name=self.model,
-            )  # fmt: skip
+            return _metadata(self.model, self._asking)
 
         @llm_chat_callback()
         def chat(self, messages: Sequence[ChatMessage], **options: Any) -> ChatResponse:
@@ -75,11 +72,7 @@ def _llm_class() -> Any:
         async def astream_chat(
             self, messages: Sequence[ChatMessage], **options: Any
         ) -> AsyncGenerator[ChatResponse, None]:
-            async def pieces() -> AsyncGenerator[ChatResponse, None]:
-                for piece in self.stream_chat(messages, **options):
-                    yield piece
-
-            return pieces()
+            return _awaited(self.stream_chat(messages, **options))
 
         @llm_completion_callback()
         def complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:
@@ -100,6 +93,15 @@ def _llm_class() -> Any:
             return _selections(response.message.additional_kwargs.get("tool_calls") or (), error_on_no_tool_call)
 
     return AyarLLM
+
+
+def _metadata(model: str, how: Asking) -> "LLMMetadata":
+    from llama_index.core.base.llms.types import LLMMetadata
+
+    return LLMMetadata(
+        context_window=how.context_tokens, num_output=how.max_tokens, is_chat_model=True, is_function_calling_model=True,
+        model_name=model,
+    )  # fmt: skip
 
 
 def _asked(chat: Chat, how: Asking, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any] = ()) -> Reply:
@@ -136,6 +138,11 @@ def _with_tools(tools: Sequence[Any], asked: Any, history: Any) -> dict[str, Any
 def _iterated(answer: Any, *asked: Any) -> Iterator[Any]:
     """The answer as a stream of one piece; asked for when it is read."""
     yield answer(*asked)
+
+
+async def _awaited(pieces: Iterator[Any]) -> AsyncGenerator[Any, None]:
+    for piece in pieces:
+        yield piece
 
 
 def _calls(reply: Reply, num_messages: int) -> dict[str, Any]:

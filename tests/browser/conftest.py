@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests import filled_project
 from tests.dashboard_server import Dashboard, dashboard
@@ -73,20 +73,32 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield running
 
 
-@pytest.fixture
-def open_tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """`open_tab(url, width=1366, dark=False)`: a page of its own; errors and foreign requests fail the test at its end.
+@pytest.fixture(scope="module")
+def windows(chromium: Browser) -> Iterator[dict[tuple[int, int, bool], BrowserContext]]:
+    """A window of each size and colour that tests asked for; like a person's, it has read the dashboard's scripts once."""
+    opened: dict[tuple[int, int, bool], BrowserContext] = {}
+    yield opened
+    for window in opened.values():
+        window.close()
 
-    With `watched=False` errors are allowed, for a page whose server is about to die.
+
+@pytest.fixture
+def open_tab(chromium: Browser, windows: dict[tuple[int, int, bool], BrowserContext]) -> Iterator[Callable[..., Page]]:
+    """`open_tab(url, width=1366, dark=False)`: a tab of its own; errors and foreign requests fail the test at its end.
+
+    With `watched=False` errors are allowed, for a page whose server is about to die. What a page keeps in the browser is gone
+    with the test.
     """
-    watch, contexts = Watch(), []
+    watch, tabs = Watch(), []
 
     def open_one(url: str, *, width: int = 1366, height: int = 900, dark: bool = False, watched: bool = True) -> Page:
-        scheme = "dark" if dark else "light"
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        context.set_default_timeout(120_000)
-        contexts.append(context)
-        page = context.new_page()
+        look = (width, height, dark)
+        if look not in windows:
+            scheme = "dark" if dark else "light"
+            windows[look] = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            windows[look].set_default_timeout(120_000)
+        page = windows[look].new_page()
+        tabs.append(page)
         if watched:
             page.on("console", watch.on_console)
             page.on("pageerror", lambda error: watch.errors.append(str(error)))
@@ -96,8 +108,10 @@ def open_tab(chromium: Browser) -> Iterator[Callable[..., Page]]:
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
+    for page in tabs:
+        if not page.is_closed():
+            page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+            page.close()
     assert not watch.foreign, "the page asked other hosts"
     assert not watch.errors, "errors in the browser's console"
 
@@ -120,7 +134,7 @@ def eventually(page: Page, condition: Callable[[], bool], timeout_s: float = 120
     """Wait until something outside the browser is true: a press has reached the database, say."""
     end = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < end, f"not within {timeout_s} s"
+        assert time.monotonic() < end, f"not within {timeout_s} s; the page says: {page.inner_text('body')[-2000:]}"
         page.wait_for_timeout(100)
 
 

@@ -35,14 +35,14 @@ def test_jobs_outlive_the_dashboard(
         live = {kind for kind, one in started.items() if jobs.get(one).is_live}
         assert "train" in live
         assert jobs.workers(), "the worker is no child of the dashboard"
-        page.context.close()
+        page.close()
         with dashboard(home, ENVIRONMENT) as second:
             page = open_tab(f"{second.url}/runs?project={project_id}&run={started['train']}")
             eventually(page, lambda: not any(jobs.get(one).is_live for one in started.values()), timeout_s=400)
             for kind, one in started.items():
                 assert (jobs.get(one).state, jobs.get(one).attempt) == (JobState.DONE, 1), (kind, jobs.log_tail(one))
             eventually(page, lambda: "Done" in page.inner_text("body"))
-            page.context.close()  # before its server goes
+            page.close()  # before its server goes
 
 
 def _queue_jobs(project_id: str, folder: Path) -> dict[str, str]:

@@ -53,6 +53,22 @@ def test_ten_fast_presses_decide_the_pairs_that_were_shown(reviewed: tuple[str, 
     screenshot(page, "review-light-1366")
 
 
+def test_presses_that_are_lost_on_their_way_are_said_again(reviewed: tuple[str, str], open_tab: OpenTab) -> None:
+    url, project_id = reviewed
+    page = open_review(open_tab, url)
+    page.evaluate("() => { window.kept = WebSocket.prototype.send; WebSocket.prototype.send = () => {}; }")
+    shown = []
+    for _ in range(3):
+        shown.append(question(page))
+        page.keyboard.press("a")
+    page.wait_for_timeout(500)
+    assert num_decided(project_id) == 0
+    page.evaluate("() => { WebSocket.prototype.send = window.kept; }")
+    eventually(page, lambda: num_decided(project_id) == 3, timeout_s=30)
+    decided = [one.question for one in pairs.page(project_id, PairFilter(state=PairState.ACCEPTED), 0, 100)[0]]
+    assert sorted(decided) == sorted(shown)
+
+
 def test_typed_text_survives_a_reload_and_is_saved_with_the_decision(
     reviewed: tuple[str, str], open_tab: OpenTab
 ) -> None:
