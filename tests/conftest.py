@@ -35,6 +35,7 @@ from tests.training_fixtures import (  # noqa: F401  fixtures for every test
     trained_adapter,
     trained_cross_encoder,
     trained_router,
+    trained_tiny,
     tuned_chat,
 )
 from tests.warm_python import WarmPython, warm_python

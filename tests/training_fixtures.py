@@ -218,6 +218,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return _train_once("embedding", TINY_CONFIG, tiny_split(), tmp_path_factory.mktemp("trained"))
 
 
+@pytest.fixture(scope="session")
+def trained_tiny(tiny_transformer: str, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The tiny transformer, trained by the embedding recipe on `tiny_split()`: for what is no question of quality."""
+    settings = TINY_CONFIG | {"base_model": tiny_transformer, "learning_rate": 2e-3}
+    return _train_once("embedding", settings, tiny_split(), tmp_path_factory.mktemp("trained-tiny"))
+
+
 TINY_ADAPTER_CONFIG = {
     "epochs": 8,
     "batch_size": 16,

@@ -9,8 +9,11 @@ import pkgutil
 import typer
 
 
-def build() -> typer.Typer:
-    """The application with the commands of every module in this folder."""
+def build(only: str = "") -> typer.Typer:
+    """The application with the commands of every module in this folder.
+
+    If `only` is the name of one of them, it has that module's alone: a worker starts sooner if it need not load all.
+    """
     app = typer.Typer(
         help="Ayar: fine-tune the parts of a RAG system, from the command line.",
         no_args_is_help=True,
@@ -18,8 +21,9 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(lambda: None)  # without it typer would drop the command's name while there is only one
-    for module in pkgutil.iter_modules(__path__):
-        imported = importlib.import_module(f"{__name__}.{module.name}")
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    for name in [only] if only in names else names:
+        imported = importlib.import_module(f"{__name__}.{name}")
         if hasattr(imported, "register"):
             imported.register(app)
     return app

@@ -148,61 +148,68 @@ def _train_until_killed(name: str, config: Any, folder: Path) -> None:
     recipes.get(name).train(SPLITS[name](), config, run)
 
 
+@pytest.fixture
+def small(name: str, request: pytest.FixtureRequest) -> Trained:
+    """`shared`, or what trains faster and learns less."""
+    found: Trained = request.getfixturevalue((SHARED | {"embedding": "trained_tiny"})[name])
+    return found
+
+
 @every_stepwise
-def test_a_killed_training_ends_where_an_undisturbed_one_does(name: str, shared: Trained, tmp_path: Path) -> None:
+def test_a_killed_training_ends_where_an_undisturbed_one_does(name: str, small: Trained, tmp_path: Path) -> None:
     process = multiprocessing.get_context("fork").Process(
-        target=_train_until_killed, args=(name, shared.config, tmp_path)
+        target=_train_until_killed, args=(name, small.config, tmp_path)
     )
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert any((tmp_path / "work" / "training").iterdir())
     run = RecordedRun(tmp_path, seed=1)
-    resumed = recipes.get(name).train(shared.split, shared.config, run)
+    resumed = recipes.get(name).train(small.split, small.config, run)
     assert KILL_AT[name] <= run.metrics["loss"][0][0] <= KILL_AT[name] + 1  # at most one step is done again
-    best = {key: value for key, value in shared.model.facts.items() if key.startswith("best_")}
+    best = {key: value for key, value in small.model.facts.items() if key.startswith("best_")}
     assert best == {key: resumed.facts[key] for key in best}
-    before = _scores(name, shared.config, shared.model, shared.split, shared.run)["tuned"]
-    after = _scores(name, shared.config, resumed, shared.split, run)["tuned"]
+    before = _scores(name, small.config, small.model, small.split, small.run)["tuned"]
+    after = _scores(name, small.config, resumed, small.split, run)["tuned"]
     for one, other in zip(before.details, after.details, strict=True):
         assert other == _about(one)
 
 
 @every_stepwise
 def test_a_stopped_training_keeps_the_best_so_far_and_a_cancelled_one_nothing(
-    name: str, shared: Trained, tmp_path: Path
+    name: str, small: Trained, tmp_path: Path
 ) -> None:
     recipe = recipes.get(name)
     run = RecordedRun(tmp_path, seed=1)
-    run.cache = shared.run.cache
+    run.cache = small.run.cache
     run.stop_at = KILL_AT[name] - 1
-    stopped = recipe.train(shared.split, shared.config, run)
+    stopped = recipe.train(small.split, small.config, run)
     assert stopped.facts["stopped"]
     assert stopped.facts["last_step"] == KILL_AT[name] - 1
-    resumed = recipe.train(shared.split, shared.config, run)
+    resumed = recipe.train(small.split, small.config, run)
     assert not resumed.facts["stopped"]
-    assert resumed.facts["last_step"] == shared.model.facts["last_step"]
+    assert resumed.facts["last_step"] == small.model.facts["last_step"]
     for attribute, interrupt in (("cancel_at", JobCancelled), ("stop_at", StopRequested)):
         early = RecordedRun(tmp_path / attribute, seed=1)
-        early.cache = shared.run.cache
+        early.cache = small.run.cache
         setattr(early, attribute, 0)
         with pytest.raises(interrupt):
-            recipe.train(shared.split, shared.config, early)
+            recipe.train(small.split, small.config, early)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         {"loss": "CachedMultipleNegativesRankingLoss", "query_prefix": "query: ", "passage_prefix": "passage: "},
-        {"loss": "MultipleNegativesSymmetricRankingLoss", "matryoshka_dims": (64, 128), "schedule": "cosine"},
+        {"loss": "MultipleNegativesSymmetricRankingLoss", "matryoshka_dims": (32, 64), "schedule": "cosine"},
         {"hard_negatives": 1, "margin": 0.0, "warmup": 0.0},
     ],
 )
-def test_the_other_settings_train_as_well(settings: dict[str, Any], trained: Trained, tmp_path: Path) -> None:
+def test_the_other_settings_train_as_well(settings: dict[str, Any], trained_tiny: Trained, tmp_path: Path) -> None:
     recipe = recipes.get("embedding")
     run = RecordedRun(tmp_path, seed=1)
-    config = recipe.config(**TINY_CONFIG | {"epochs": 1, "evaluations": 1} | settings)
-    model = recipe.train(trained.split, config, run)
+    config = recipe.config(**trained_tiny.config.model_dump() | {"epochs": 1, "evaluations": 1} | settings)
+    model = recipe.train(trained_tiny.split, config, run)
     assert model.facts["last_step"] == model.facts["total_steps"]
     prompts = json.loads((model.folder / "config_sentence_transformers.json").read_text())["prompts"]
     assert prompts == {"query": config.query_prefix, "document": config.passage_prefix}

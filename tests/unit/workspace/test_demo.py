@@ -106,7 +106,7 @@ def test_after_loading_the_next_step_is_to_write_questions() -> None:
 
 @pytest.mark.slow
 def test_the_whole_job_on_a_small_part_ends_with_a_verdict_and_is_not_done_twice(
-    monkeypatch: pytest.MonkeyPatch,
+    tiny_transformer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def waited(job_id: str, *, on_change: Callable[[JobView], None]) -> JobView:
         run_queued_here()
@@ -119,7 +119,7 @@ def test_the_whole_job_on_a_small_part_ends_with_a_verdict_and_is_not_done_twice
     monkeypatch.setattr(jobs, "wait", waited)
     monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)
     monkeypatch.setattr(demo, "NUM_PAIRS", 40)
-    monkeypatch.setattr(demo, "SETTINGS", {"max_tokens": 64, "batch_size": 8, "epochs": 1})
+    monkeypatch.setattr(demo, "SETTINGS", {"base_model": tiny_transformer, "max_tokens": 64, "batch_size": 8})
     steps: list[str] = []
     done = demo.whole_job("Small", lambda step, _: steps.append(step))
     assert 10 < done.num_train <= 40
