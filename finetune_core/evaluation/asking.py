@@ -56,10 +56,11 @@ def ask_all(
     answers = KeptAnswers(kept)
     waiting = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers.known}
     log = _Log(answers, len(set(keys)), run, chat.name)
-    if waiting and isinstance(chat, BatchChat) and on_text is None:
-        _ask_batch(chat, waiting, log)
+    texts = on_text and _Texts(on_text)
+    if waiting and isinstance(chat, BatchChat):
+        _ask_in_turn(chat, waiting, log, texts) if texts else _ask_batch(chat, waiting, log)
     elif waiting:
-        _ask_threads(chat, waiting, log, on_text and _Texts(on_text))
+        _ask_threads(chat, waiting, log, texts)
     return [answers.known[key] for key in keys]
 
 
@@ -153,6 +154,13 @@ def _ask_batch(chat: BatchChat, waiting: Mapping[str, Request], log: _Log) -> No
         log.show()
 
     chat.complete_batch([waiting[key] for key in keys], take, log.run.checkpoint)
+
+
+def _ask_in_turn(chat: Chat, waiting: Mapping[str, Request], log: _Log, texts: _Texts) -> None:
+    """In this thread: how many cores a model on this machine may take was set for it alone."""
+    for key, request in waiting.items():
+        log.answers.take(key, ask(chat, request, log.run.checkpoint, texts.another()))
+        log.show()
 
 
 def _ask_threads(chat: Chat, waiting: Mapping[str, Request], log: _Log, texts: _Texts | None) -> None:
