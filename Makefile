@@ -15,10 +15,10 @@ run: install
 
 install: $(VENV)/.installed
 
-# The browser's tests come after the others, in a process of their own: Playwright leaves an event loop running.
+# The browser's tests come after the others, in processes of their own: Playwright leaves an event loop running.
 test: check
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --ignore tests/browser
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup tests/browser
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

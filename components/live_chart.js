@@ -115,7 +115,9 @@ function traces(data, look) {
     const best = curve.best_step === null ? -1 : x.indexOf(curve.best_step);
     if (best >= 0)
       drawn.push({
-        x: [x[best]], y: [y[best]], mode: "markers+text", text: [data.labels.best], textposition: "top center", cliponaxis: false,
+        x: [x[best]], y: [y[best]], mode: "markers+text", text: [data.labels.best],
+        // The words of the level stand above its line.
+        textposition: curve.base !== null && y[best] <= curve.base ? "bottom center" : "top center", cliponaxis: false,
         textfont: { color: look.text, size: 12 }, marker: { size: 13, color: look.paper, line: { color, width: 3 } },
         legendgroup: curve.job_id, showlegend: false, name: curve.name, hovertemplate,
       });
@@ -134,12 +136,13 @@ function baseLines(data, look) {
   };
 }
 
-// Room for the label above the checkpoint that was kept: it would touch the top where that one is the highest point.
+// Room for the label of the checkpoint that was kept: it would touch the edge where that one is the highest or lowest point.
 function headroom(drawn, levels) {
   if (!drawn.some((trace) => trace.text)) return [];
   const values = [...levels, ...drawn.flatMap((trace) => trace.y)];
-  const highest = Math.max(...values);
-  return [highest + 0.15 * (highest - Math.min(...values))];
+  const [lowest, highest] = [Math.min(...values), Math.max(...values)];
+  const room = 0.15 * (highest - lowest);
+  return drawn.some((trace) => trace.textposition === "bottom center") ? [lowest - room, highest + room] : [highest + room];
 }
 
 function layout(data, look, drawn) {

@@ -9,6 +9,7 @@ from finetune_core.workspace import jobs, runs
 def run_facts(run: runs.RunView, *, key: str) -> None:
     """Metrics of the run, its settings, and links to what comes next."""
     found = run.steering
+    is_level = found.change is not None and not round(found.change, 4)  # no arrow for what is written as +0.0000
     about = t(
         "How surprised the model is by the right answers of the validation examples: lower is better. It chooses the step that "
         "is kept; what the answers are worth is shown on Compare."
@@ -22,7 +23,8 @@ def run_facts(run: runs.RunView, *, key: str) -> None:
             t("Best so far") if run.job.is_live else t("Kept"),
             _number(found.best),
             None if found.change is None else f"{found.change:+.4f}",
-            delta_color="inverse" if found.is_loss else "normal",
+            delta_color="off" if is_level else "inverse" if found.is_loss else "normal",
+            delta_arrow="off" if is_level else "auto",
             border=True,
             height="stretch",
         )
