@@ -1,6 +1,7 @@
 """What the code imports is what the requirements name: no library comes in by luck, through another one."""
 
 import ast
+import functools
 import re
 import sys
 from importlib.metadata import packages_distributions
@@ -41,14 +42,21 @@ def sources(*names: str) -> list[Path]:
 
 def imported(paths: list[Path]) -> set[str]:
     """Top-level names of all absolute imports, wherever in the file they stand."""
+    return set().union(*map(imported_by, paths)) - OURS
+
+
+@functools.cache
+def imported_by(path: Path) -> frozenset[str]:
     found: set[str] = set()
-    for path in paths:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 11))):
-            if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-                found.add(node.module.split(".")[0])
-    return found - OURS
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 11))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.split(".")[0])
+    return frozenset(found)
+
+
+packages = functools.cache(packages_distributions)
 
 
 def normal(name: str) -> str:
@@ -62,7 +70,7 @@ def required(file: str) -> set[str]:
 
 def distributions(modules: set[str]) -> dict[str, set[str]]:
     """Which packages may give each module that is not Python's own."""
-    known = packages_distributions()
+    known = packages()
     return {
         module: {PART_OF.get(normal(name), normal(name)) for name in known.get(module, [module])}
         for module in modules - sys.stdlib_module_names

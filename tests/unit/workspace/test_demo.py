@@ -1,6 +1,8 @@
 """Loading the demo: whole, idempotent, held out where it must be, anchored anew when chunks change."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,24 @@ def written_pairs(project_id: str) -> list[Pair]:
         return list(pairs.each(connection, project_id, PairFilter()))
 
 
+@pytest.fixture(scope="module")
+def loaded_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home with the demo loaded into a project, and the project's id."""
+    folder = tmp_path_factory.mktemp("loaded") / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AYAR_HOME", str(folder))
+        project_id = demo.new_project().id
+        load(project_id)
+    return folder, project_id
+
+
+@pytest.fixture
+def project_id(loaded_home: tuple[Path, str], home: Path) -> str:
+    """The project of the loaded demo, in a home of the test's own."""
+    shutil.copytree(loaded_home[0], home)
+    return loaded_home[1]
+
+
 def test_the_demo_loads_whole_and_a_second_time_changes_nothing() -> None:
     project_id = demo.new_project().id
     result = load(project_id)
@@ -42,9 +62,7 @@ def test_the_demo_loads_whole_and_a_second_time_changes_nothing() -> None:
     assert projects.size(project_id) == size
 
 
-def test_every_question_is_an_accepted_test_pair_whose_evidence_stands_in_its_chunk() -> None:
-    project_id = demo.new_project().id
-    load(project_id)
+def test_every_question_is_an_accepted_test_pair_whose_evidence_stands_in_its_chunk(project_id: str) -> None:
     with database.reading() as connection:
         chunks = {chunk.id: chunk for chunk in documents.included_chunks(connection, project_id)}
         held_out = documents.held_out_documents(connection, project_id)
@@ -66,9 +84,7 @@ def test_every_question_is_an_accepted_test_pair_whose_evidence_stands_in_its_ch
     }
 
 
-def test_a_hand_checked_question_leads_to_the_chunk_with_its_answer() -> None:
-    project_id = demo.new_project().id
-    load(project_id)
+def test_a_hand_checked_question_leads_to_the_chunk_with_its_answer(project_id: str) -> None:
     pair = next(
         pair for pair in written_pairs(project_id) if pair.question == "What is the at sign between two matrices for?"
     )
@@ -79,9 +95,7 @@ def test_a_hand_checked_question_leads_to_the_chunk_with_its_answer() -> None:
     assert pair.evidence == "operator is intended to be used for matrix multiplication"
 
 
-def test_after_chunks_are_cut_anew_loading_again_leads_to_the_new_ones() -> None:
-    project_id = demo.new_project().id
-    load(project_id)
+def test_after_chunks_are_cut_anew_loading_again_leads_to_the_new_ones(project_id: str) -> None:
     num_before = len(written_pairs(project_id))
     projects.update(project_id, chunk_tokens=256, chunk_overlap_tokens=0)
     jobs.submit(project_id, "chunk", {}, start=False)
