@@ -70,7 +70,7 @@ def _figure(systems: Sequence[Scored], names: list[str], titles: Mapping[str, st
         radialaxis={
             **line, "range": [0, 1], "tickvals": [0.25, 0.5, 0.75, 1], "tickfont": {"size": 11}, "angle": 90, "tickangle": 90,
         },
-        domain={"y": [0.1, 0.9]},
+        domain={"x": [0.2, 0.8], "y": [0.1, 0.9]},  # room for the words beside the circle on a phone
     )  # fmt: skip
     return figure
 
