@@ -5,6 +5,8 @@ A command is a thin call into `workspace`: it parses, calls, prints.
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -21,9 +23,13 @@ def build(only: str = "") -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(lambda: None)  # without it typer would drop the command's name while there is only one
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    for name in [only] if only in names else names:
-        imported = importlib.import_module(f"{__name__}.{name}")
-        if hasattr(imported, "register"):
-            imported.register(app)
+    known = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    for module in _groups([name for name in known if name == only]) or _groups(known):
+        module.register(app)
     return app
+
+
+def _groups(names: Sequence[str]) -> list[Any]:
+    """The modules of these names that have commands."""
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return [module for module in modules if hasattr(module, "register")]

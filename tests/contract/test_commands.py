@@ -76,9 +76,9 @@ def test_what_a_person_can_mend_is_1_with_message_and_next_step(tmp_path: Path) 
     assert hint.startswith("Next:  ")
 
 
-@pytest.mark.parametrize("arguments", [["runs"], ["nonsense"], ["train", "--project", "P", "--unknown"]])
+@pytest.mark.parametrize("arguments", [["runs"], ["nonsense"], ["output"], ["train", "--project", "P", "--unknown"]])
 def test_a_call_that_makes_no_sense_is_2(arguments: list[str]) -> None:
-    assert CliRunner().invoke(build(), arguments).exit_code == 2
+    assert CliRunner().invoke(build(only=arguments[0]), arguments).exit_code == 2
 
 
 def test_a_call_that_makes_no_sense_is_2_for_the_shell_too() -> None:
