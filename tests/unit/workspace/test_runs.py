@@ -213,10 +213,9 @@ def test_views_are_frozen(project: str, trained: Trained) -> None:
         runs.get(run_id).name = "x"  # type: ignore[misc]
 
 
-def test_a_run_survives_the_death_of_its_worker(project: str, trained_tiny: Trained) -> None:
+def test_a_run_survives_the_death_of_its_worker(project: str, trained: Trained) -> None:
     """SIGKILL to worker and job at once, as when the machine goes down; another worker ends it as if nothing was."""
-    settings = trained_tiny.config.model_dump(mode="json")
-    run_id = runs.launch(project, add_tiny_dataset(project), "embedding", settings)
+    run_id = runs.launch(project, add_tiny_dataset(project), "embedding", TINY_CONFIG)
     environment = dict(os.environ, OMP_NUM_THREADS="1")
     command = [sys.executable, "-m", "finetune_core", "worker"]
     worker = subprocess.Popen(command, env=environment, start_new_session=True)
@@ -233,12 +232,10 @@ def test_a_run_survives_the_death_of_its_worker(project: str, trained_tiny: Trai
     run_queued_here()
     view = runs.get(run_id)
     assert (view.state, view.job.attempt) == (JobState.DONE, 2)
-    assert view.best_step == trained_tiny.model.facts["best_step"]
-    assert view.steering.best == pytest.approx(trained_tiny.model.facts["best_validation"], abs=1e-4)
+    assert view.best_step == trained.model.facts["best_step"]
+    assert view.steering.best == pytest.approx(trained.model.facts["best_validation"], abs=1e-4)
     manifest = artefacts.verify(models.folder(view.model_id))
-    assert manifest["files"]["model.safetensors"]["sha256"] == file_sha256(
-        trained_tiny.model.folder / "model.safetensors"
-    )
+    assert manifest["files"]["model.safetensors"]["sha256"] == file_sha256(trained.model.folder / "model.safetensors")
     assert [step for step, _ in jobs.metrics(run_id)["loss"]] == list(range(1, view.total_steps + 1))
 
 
