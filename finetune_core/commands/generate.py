@@ -4,26 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
+from finetune_core.commands import writing
 from finetune_core.commands.datasets import Record
 from finetune_core.commands.output import Json, Project, project_id
-from finetune_core.commands.writing import (
-    Gguf,
-    MaxTokens,
-    MaxUsd,
-    OnlyEstimate,
-    Parallel,
-    Provider,
-    Seed,
-    Wait,
-    write,
-)
 from finetune_core.workspace import datasets, generation, query_generation, sql_generation
 
 SQL = "SqlQuestion"
 _WRITING: dict[str, tuple[Any, str, str, str]] = {
-    datasets.PAIRS: (generation, "questions", "chunks", "questions_per_chunk"),
-    datasets.QUERIES: (query_generation, "queries", "choices", "queries_per_choice"),
-    SQL: (sql_generation, "questions", "tables", "questions_per_table"),
+    datasets.PAIRS: (generation, "question", "chunk", "questions_per_chunk"),
+    datasets.QUERIES: (query_generation, "query", "choice", "queries_per_choice"),
+    SQL: (sql_generation, "question", "table", "questions_per_table"),
 }
 """By kind of example: the module that has it written, what is written, about what, and how the number of them is called."""
 
@@ -39,8 +29,8 @@ def generate(
     generator: Annotated[
         str, typer.Option(help="endpoint, gguf or, for pairs, extractive; what works offline if empty.")
     ] = "",
-    provider: Provider = "",
-    gguf: Gguf = "",
+    provider: writing.Provider = "",
+    gguf: writing.Gguf = "",
     language: Annotated[str, typer.Option(help="Language of the questions.")] = "English",
     questions: Annotated[
         int | None, typer.Option(help="Questions per chunk (1) or table (5), or queries per choice (10).")
@@ -53,24 +43,24 @@ def generate(
         str, typer.Option(help="SQL: a SQLite file, env:NAME for a variable that holds a URL, or a URL.")
     ] = "",
     table: Annotated[list[str] | None, typer.Option(help="SQL: only about this table; may be repeated.")] = None,
-    max_tokens: MaxTokens = None,
-    max_usd: MaxUsd = None,
-    parallel: Parallel = 4,
-    seed: Seed = 0,
+    max_tokens: writing.MaxTokens = None,
+    max_usd: writing.MaxUsd = None,
+    parallel: writing.Parallel = 4,
+    seed: writing.Seed = 0,
     filters: Annotated[
         str | None, typer.Option(help="Filters to run afterwards, by name; all cheap ones without it, none if empty.")
     ] = None,
-    estimate: OnlyEstimate = False,
-    wait: Wait = True,
+    estimate: writing.OnlyEstimate = False,
+    wait: writing.Wait = True,
     as_json: Json = False,
 ) -> None:
     """Write questions over chunks or tables, or queries for choices; what was written is not asked or paid for again."""
     if record not in _WRITING:
         raise typer.BadParameter(f"{record} is none of {', '.join(_WRITING)}.", param_hint="--record")
     here = project_id(project)
-    writing, noun, over, num_each = _WRITING[record]
+    work, noun, subject, num_each = _WRITING[record]
     values: dict[str, Any] = {
-        "generator": generator or writing.DEFAULT_GENERATOR, "provider": provider, "gguf_path": gguf,
+        "generator": generator or work.DEFAULT_GENERATOR, "provider": provider, "gguf_path": gguf,
         "language": language, "max_tokens": max_tokens, "max_cost_usd": max_usd, "num_parallel": parallel, "seed": seed,
     }  # fmt: skip
     if record == datasets.QUERIES:
@@ -81,7 +71,9 @@ def generate(
         values |= {"num_chunks": chunks}
     if questions is not None:
         values[num_each] = questions
-    if filters is not None and record != SQL:  # its queries are run before they are kept, which is the filter
+    if filters is not None and record == SQL:
+        raise typer.BadParameter("Every query is run before it is kept; there are no filters.", param_hint="--filters")
+    if filters is not None:
         values["filters"] = [name.strip() for name in filters.split(",") if name.strip()]
-    params = writing.params_from(values)
-    write(writing, here, params, noun, over, only_estimate=estimate, wait=wait, as_json=as_json)
+    params = work.params_from(values)
+    writing.write(work, here, params, noun, subject, only_estimate=estimate, wait=wait, as_json=as_json)

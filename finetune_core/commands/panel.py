@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from finetune_core.commands.compare import change_text
-from finetune_core.commands.output import Json, Project, emit, fail, note, project_id, wait_and_tell
-from finetune_core.commands.writing import MaxTokens, MaxUsd, OnlyEstimate, Seed, Wait
+from finetune_core.commands.output import Json, Project, emit, fail, project_id
+from finetune_core.commands.writing import MaxTokens, MaxUsd, OnlyEstimate, Seed, Wait, carried_out, effort_text
+from finetune_core.wording import counted
 from finetune_core.workspace import comparisons, panels
 from finetune_core.workspace.comparisons import ComparisonView
 from finetune_core.workspace.panels import PanelView
@@ -50,16 +51,12 @@ def panel(
         }
     )  # fmt: skip
     seen = panels.estimate(here, params)
-    said = _sentence(seen)
-    if estimate:
-        emit(seen, as_json, said)
+    said = f"{counted(seen.num_questions, 'question')} {effort_text(seen, seen.num_tokens)}"
+    done = carried_out(
+        seen, said, lambda: panels.launch(here, params), only_estimate=estimate, wait=wait, as_json=as_json
+    )
+    if done is None:
         return
-    note(said)
-    job_id = panels.launch(here, params)
-    if not wait:
-        emit({"job": job_id, "state": "queued"}, as_json, job_id)
-        return
-    done = wait_and_tell(job_id)
     found = next(one for one in panels.listing(comparisons.get(here, view.id)) if one.id == done.result["panel_id"])
     emit({"panel": found.id, **found.summary}, as_json, _text(found))
 
@@ -70,14 +67,6 @@ def _key(view: ComparisonView, named: str) -> str:
         if named in (key, name):
             return key
     fail(f"{named!r} finds no passages in this comparison.", f"Name one of: {', '.join(known.values()) or 'none'}.")
-
-
-def _sentence(seen: panels.Estimate) -> str:
-    money = "at a price nobody entered" if seen.cost_usd is None else f"about ${seen.cost_usd:.4f}"
-    return (
-        f"{seen.num_questions} questions in {seen.num_calls} calls: about {seen.num_tokens:,} tokens, {money}, "
-        f"{seen.seconds:.0f} s ({seen.basis})."
-    )
 
 
 def _text(found: PanelView) -> str:
@@ -93,9 +82,8 @@ def _text(found: PanelView) -> str:
             f"{title:<{width}}{one['before']:>26.3f}{one['after']:>26.3f}     {change_text(one['interval'])}, "
             f"{one['p_value']:.3f}; not scored: {one['num_failed']}"
         )
-    lines.append(
-        f"{summary['num_questions']} questions; for {summary['num_same_passages']} both found the same passages."
-    )
+    same = f"for {summary['num_same_passages']} both found the same passages."
+    lines.append(f"{counted(summary['num_questions'], 'question')}; {same}")
     if summary["is_capped"]:
         lines.append("Note: the cap was reached; start again with a higher one to go on from here.")
     return "\n".join(lines)

@@ -5,26 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
+from finetune_core.commands import writing
 from finetune_core.commands.output import Json, Project, project_id
-from finetune_core.commands.writing import (
-    Gguf,
-    MaxTokens,
-    MaxUsd,
-    OnlyEstimate,
-    Parallel,
-    Provider,
-    Seed,
-    Wait,
-    write,
-)
 from finetune_core.workspace import teaching, tools
+from finetune_core.workspace.runs import named_values
 
 _WRITTEN = {
-    "Chat": ("answers", "questions"),
-    "ToolCall": ("calls", "texts"),
-    "Judgement": ("scores", "answers"),
-    "Comparison": ("preferences", "pairs of answers"),
+    "Chat": ("answer", "question"),
+    "ToolCall": ("call", "text"),
+    "Judgement": ("score", "answer"),
+    "Comparison": ("preference", "answer pair"),
 }
+"""By kind of example: what a teacher gives, and for what."""
 
 
 def register(app: typer.Typer) -> None:
@@ -42,8 +34,8 @@ def teach(
         ),
     ] = "Chat",
     generator: Annotated[str, typer.Option(help="endpoint or gguf.")] = teaching.DEFAULT_GENERATOR,
-    provider: Provider = "",
-    gguf: Gguf = "",
+    provider: writing.Provider = "",
+    gguf: writing.Gguf = "",
     file: Annotated[
         Path | None, typer.Option(help="What is asked about: texts for calls; answers to score, or two to compare.")
     ] = None,
@@ -56,19 +48,19 @@ def teach(
         list[str] | None,
         typer.Option("--set", help="name=value, as on the page: embedder, top_k, num_questions, lowest, highest, …"),
     ] = None,
-    max_tokens: MaxTokens = None,
-    max_usd: MaxUsd = None,
-    parallel: Parallel = 4,
-    seed: Seed = 0,
-    estimate: OnlyEstimate = False,
-    wait: Wait = True,
+    max_tokens: writing.MaxTokens = None,
+    max_usd: writing.MaxUsd = None,
+    parallel: writing.Parallel = 4,
+    seed: writing.Seed = 0,
+    estimate: writing.OnlyEstimate = False,
+    wait: writing.Wait = True,
     as_json: Json = False,
 ) -> None:
     """Record a teacher; what it gave waits for review, and is not asked or paid for again."""
     if record not in _WRITTEN:
         raise typer.BadParameter(f"{record} is none of {', '.join(_WRITTEN)}.", param_hint="--record")
     here = project_id(project)
-    task: dict[str, Any] = dict(_named(setting) for setting in settings or []) | {"record": record}
+    task: dict[str, Any] = named_values(settings or []) | {"record": record}
     if file is not None:
         task["inputs"] = teaching.keep_file(here, record, file)
     if record == "ToolCall":
@@ -79,14 +71,7 @@ def teach(
             "max_cost_usd": max_usd, "num_parallel": parallel, "seed": seed,
         }
     )  # fmt: skip
-    write(teaching, here, params, *_WRITTEN[record], only_estimate=estimate, wait=wait, as_json=as_json)
-
-
-def _named(setting: str) -> tuple[str, str]:
-    name, equals, value = setting.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{setting} is not name=value.", param_hint="--set")
-    return name.strip(), value.strip()
+    writing.write(teaching, here, params, *_WRITTEN[record], only_estimate=estimate, wait=wait, as_json=as_json)
 
 
 def _tools(here: str, file: Path | None, list_name: str) -> list[dict[str, Any]]:

@@ -114,14 +114,21 @@ def parsed_settings(recipe: str, assignments: Sequence[str]) -> dict[str, Any]:
     Raises TrainingError for one without "=".
     """
     fields = recipes.get(recipe).config.model_fields
-    values: dict[str, Any] = {}
+    lists = {name for name, field in fields.items() if "tuple" in str(field.annotation)}
+    return {
+        name: [part.strip() for part in text.split(",") if part.strip()] if name in lists else text
+        for name, text in named_values(assignments).items()
+    }
+
+
+def named_values(assignments: Sequence[str]) -> dict[str, str]:
+    """The texts that `--set name=value` gives, by name. Raises TrainingError for one without "="."""
+    values = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
-        name = name.strip()
         if not equals:
             raise TrainingError(f"--set {assignment!r} has no '='.", hint="Write it as --set name=value.")
-        is_list = name in fields and "tuple" in str(fields[name].annotation)
-        values[name] = [part.strip() for part in text.split(",") if part.strip()] if is_list else text.strip()
+        values[name.strip()] = text.strip()
     return values
 
 

@@ -62,4 +62,6 @@ def test_questions_over_a_database_are_run_before_they_are_kept(
         asked = ("--record", "SqlQuestion", "--provider", "Loopback", "--database", str(shop), "--table", "customer")
         assert call(*asked, "--questions", "2", "--estimate")["num_questions"] == 2
         written = call(*asked, "--questions", "2")
+        filtered = ["generate", "--project", "Lanterns", *asked, "--filters", "form"]
+        assert CliRunner().invoke(commands.build(), filtered).exit_code == 2
     assert (written["state"], written["num_written"], written["num_unusable"]) == ("done", 1, 1)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from finetune_core import commands
+from finetune_core.errors import TrainingError
 from finetune_core.storage import database, pairs, tables
 from finetune_core.storage.pairs import NewPair, PairState
 from finetune_core.workspace import demonstrations, providers, tools
@@ -80,9 +81,14 @@ def test_answers_calls_and_scores(project_id: str, tmp_path: Path, monkeypatch: 
     [
         (["--record", "Poem"], "none of Chat"),
         (["--record", "ToolCall"], "--functions or"),
-        (["--set", "top_k"], "not name=value"),
     ],
 )
 def test_a_call_that_makes_no_sense_is_2(project_id: str, arguments: list[str], said: str) -> None:
     result = CliRunner().invoke(commands.build(), ["teach", "--project", "Lanterns", *arguments])
     assert (result.exit_code, said in " ".join(result.output.replace("│", " ").split())) == (2, True), result.output
+
+
+def test_a_setting_without_a_value_is_told(project_id: str) -> None:
+    result = CliRunner().invoke(commands.build(), ["teach", "--project", "Lanterns", "--set", "top_k"])
+    assert isinstance(result.exception, TrainingError)
+    assert "'top_k' has no '='" in result.exception.message
