@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from components.text import t, time_text
+from components.url_state import write_url
 from finetune_core.workspace.models import ModelView
 
 
@@ -18,8 +19,7 @@ def model_picker(known: Sequence[ModelView], *, key: str) -> ModelView:
     if st.session_state.get(f"{key}_url") != in_url or st.session_state.get(widget) not in by_id:
         st.session_state[widget] = in_url if in_url in by_id else known[0].id  # opened by a link, or deleted
     chosen = st.selectbox(t("Model"), list(by_id), format_func=lambda model_id: _label(by_id[model_id]), key=widget)
-    if chosen != in_url:
-        st.query_params[key] = chosen
+    write_url(key, chosen)
     st.session_state[f"{key}_url"] = chosen
     return by_id[chosen]
 

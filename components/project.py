@@ -3,6 +3,7 @@
 import streamlit as st
 
 from components.text import t
+from components.url_state import write_url
 from finetune_core.workspace import projects
 
 _KEY = "project_id"
@@ -48,5 +49,5 @@ def choose_project(project_id: str) -> None:
     st.session_state[_KEY] = project_id
     if not project_id:
         st.query_params.pop("project", None)
-    elif st.query_params.get("project") != project_id:
-        st.query_params["project"] = project_id
+    else:
+        write_url("project", project_id)

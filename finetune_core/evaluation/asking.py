@@ -58,7 +58,10 @@ def ask_all(
     log = _Log(answers, len(set(keys)), run, chat.name)
     texts = on_text and _Texts(on_text)
     if waiting and isinstance(chat, BatchChat):
-        _ask_in_turn(chat, waiting, log, texts) if texts else _ask_batch(chat, waiting, log)
+        if texts is None:
+            _ask_batch(chat, waiting, log)
+        else:
+            _ask_in_turn(chat, waiting, log, texts)
     elif waiting:
         _ask_threads(chat, waiting, log, texts)
     return [answers.known[key] for key in keys]

@@ -9,11 +9,10 @@ from finetune_core.recipe import Measured, Run, Service
 class Portion:
     """A `Run` whose progress from 0 to 1 is the stretch from `start` to `end` of another one's."""
 
-    on_text = None
-
     def __init__(self, run: Run, start: float, end: float) -> None:
         self._run, self._start, self._end = run, start, end
         self.workdir, self.cache, self.seed = run.workdir, run.cache, run.seed
+        self.on_text = run.on_text
 
     def model_folder(self, model_id: str) -> Path:
         """As the other run."""

@@ -160,9 +160,8 @@ class OpenAIChat:
                 if message.is_there and not message.finish_reason:
                     raise openai_calls.broken_off(pieces)
         except BaseException:
-            if (
-                message.said
-            ):  # what came before it broke off, or before nobody listened any more, is charged all the same
+            # What came before it broke off, or before nobody listened any more, is charged all the same.
+            if message.said:
                 self._on_paid(*_tokens(message, fields["messages"]))
             raise
         return message

@@ -1,7 +1,6 @@
 """Every table. Times are seconds since the epoch (UTC), texts are UTF-8, JSON columns hold plain JSON.
 
-Rows that belong to a project are keyed by (project_id, id) with content-hashed ids, so that the same input gives the same
-ids in every project.
+Rows of a project are keyed by (project_id, id) with content-hashed ids: the same input has the same in every project.
 """
 
 from typing import Any
