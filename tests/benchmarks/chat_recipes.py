@@ -1,7 +1,7 @@
 """How far the bundled chat model gets on public data: base against tuned, the median of several trainings.
 
-    python -m tests.benchmarks.chat_recipes restaurants8k        # at most an hour on two quiet cores; so the others:
-    python -m tests.benchmarks.chat_recipes bfcl
+    python -m tests.benchmarks.chat_recipes restaurants8k        # 46 minutes of one core
+    python -m tests.benchmarks.chat_recipes bfcl                 # 95 minutes of one core beside other work
     python -m tests.benchmarks.chat_recipes feedbackqa
     python -m tests.benchmarks.chat_recipes pandalm
     python -m tests.benchmarks.chat_recipes spider
