@@ -47,6 +47,7 @@ class RecordedRun:
         self.num_searches: Counter[str] = Counter()
         self.num_tokens: Counter[str] = Counter()
         self.trained: list[tuple[str, str, int]] = []
+        self.num_checkpoints = 0
 
     def model_folder(self, model_id: str) -> Path:
         return self.folders[model_id]
@@ -79,7 +80,7 @@ class RecordedRun:
         assert 0 <= fraction <= 1
 
     def checkpoint(self) -> None:
-        pass
+        self.num_checkpoints += 1
 
     def remember(self, **facts: Any) -> None:
         self.facts.update(facts)

@@ -5,7 +5,8 @@ import pytest
 from finetune_core.evaluation.hybrid import HybridRetriever, fuse, retrieval_baselines
 from finetune_core.evaluation.retrieval import DenseRetriever, evaluate_retrieval
 from finetune_core.records import Corpus, Part, SplitName
-from tests.unit.evaluation.test_retrieval import CORPUS, Letters, QuietRun, corpus_of, example
+from tests.training_fixtures import RecordedRun
+from tests.unit.evaluation.test_retrieval import CORPUS, Letters, corpus_of, example
 
 
 def test_scores_by_hand_and_ties_in_corpus_order():
@@ -17,10 +18,10 @@ def test_scores_by_hand_and_ties_in_corpus_order():
     assert fuse([[], []], CORPUS, 3) == []
 
 
-def test_two_searches_that_agree_on_second_place_beat_each_first_place():
+def test_two_searches_that_agree_on_second_place_beat_each_first_place(tmp_path):
     # For "b a": words find p1 (both words) before p2; letters find p2 before p1.
     corpus = corpus_of(p1="a b cccccc", p2="ab", p3="c")
-    run = QuietRun()
+    run = RecordedRun(tmp_path)
     hybrid = HybridRetriever("both", DenseRetriever("letters", Letters()))
     found = hybrid.rank(["b a"], corpus, 3, run)
     assert hybrid.words.rank(["b a"], corpus, 3, run).ids == (("p1",),)
@@ -29,18 +30,18 @@ def test_two_searches_that_agree_on_second_place_beat_each_first_place():
     assert found.scores[0] == pytest.approx((1 / 61 + 1 / 62, 1 / 61, 1 / 63), abs=1e-9)
 
 
-def test_a_short_list_is_cut_from_a_deep_fusion():
+def test_a_short_list_is_cut_from_a_deep_fusion(tmp_path):
     hybrid = HybridRetriever("both", DenseRetriever("letters", Letters()))
-    deep = hybrid.rank(["ab", "c"], CORPUS, 5, QuietRun())
-    short = hybrid.rank(["ab", "c"], CORPUS, 1, QuietRun())
+    deep = hybrid.rank(["ab", "c"], CORPUS, 5, RecordedRun(tmp_path))
+    short = hybrid.rank(["ab", "c"], CORPUS, 1, RecordedRun(tmp_path))
     assert short.ids == tuple(ids[:1] for ids in deep.ids)
 
 
-def test_no_questions_and_no_passages():
+def test_no_questions_and_no_passages(tmp_path):
     hybrid = HybridRetriever("both", DenseRetriever("letters", Letters()))
-    assert evaluate_retrieval(hybrid, Part(SplitName.TEST, (), CORPUS), QuietRun()).ids == ()
+    assert evaluate_retrieval(hybrid, Part(SplitName.TEST, (), CORPUS), RecordedRun(tmp_path)).ids == ()
     nothing = Part(SplitName.TEST, (example("q1", "a", p1=1),), Corpus())
-    assert evaluate_retrieval(hybrid, nothing, QuietRun()).columns["hit@10"].tolist() == [0]
+    assert evaluate_retrieval(hybrid, nothing, RecordedRun(tmp_path)).columns["hit@10"].tolist() == [0]
 
 
 def test_the_baselines_share_one_embedder():

@@ -1,32 +1,13 @@
 """Exact search against a plain sort, ties, and reports with hand-checked numbers."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from finetune_core.evaluation import retrieval
 from finetune_core.records import Corpus, Part, Passage, QueryPassages, SplitName
-
-
-class QuietRun:
-    """A run that nobody watches."""
-
-    workdir = cache = Path()
-    seed = 0
-
-    def __init__(self):
-        self.num_checkpoints = 0
-
-    def log(self, step, **metrics): ...
-    def progress(self, fraction, message=""): ...
-    def remember(self, **facts): ...
-    def recall(self, key, default=None):
-        return default
-
-    def checkpoint(self):
-        self.num_checkpoints += 1
+from tests.training_fixtures import RecordedRun
 
 
 class Letters:
@@ -51,8 +32,8 @@ CORPUS = corpus_of(p1="aaaa", p2="ab", p3="bbb", p4="ccc", p5="ab")
 PART = Part(SplitName.TEST, (example("q1", "a", p1=1), example("q2", "ab", p5=1), example("q3", "c", p3=1)), CORPUS)
 
 
-def test_dense_report_by_hand():
-    report = retrieval.evaluate_retrieval(retrieval.DenseRetriever("letters", Letters()), PART, QuietRun())
+def test_dense_report_by_hand(tmp_path):
+    report = retrieval.evaluate_retrieval(retrieval.DenseRetriever("letters", Letters()), PART, RecordedRun(tmp_path))
     assert [detail["rank"] for detail in report.details] == [
         1,
         2,
@@ -72,17 +53,17 @@ def test_dense_report_by_hand():
     assert values["map@100"] == pytest.approx(1.75 / 3)
 
 
-def test_what_is_missing_counts_against_the_system_and_what_names_nothing_is_not_scored():
+def test_what_is_missing_counts_against_the_system_and_what_names_nothing_is_not_scored(tmp_path):
     part = Part(SplitName.TEST, (example("q1", "a", gone=1), example("q2", "b")), CORPUS)
-    report = retrieval.evaluate_retrieval(retrieval.DenseRetriever("letters", Letters()), part, QuietRun())
+    report = retrieval.evaluate_retrieval(retrieval.DenseRetriever("letters", Letters()), part, RecordedRun(tmp_path))
     assert report.facts["num_missing"] == 1
     assert report.columns["recall@10"][0] == 0
     assert report.num_failed("recall@10") == 1
     assert report.details[0]["rank"] is None
 
 
-def test_no_questions_and_no_passages():
-    run = QuietRun()
+def test_no_questions_and_no_passages(tmp_path):
+    run = RecordedRun(tmp_path)
     for retriever in (retrieval.DenseRetriever("letters", Letters()), retrieval.Bm25Retriever()):
         empty = retrieval.evaluate_retrieval(retriever, Part(SplitName.TEST, (), CORPUS), run)
         assert empty.ids == ()
@@ -92,13 +73,13 @@ def test_no_questions_and_no_passages():
 
 
 @pytest.mark.parametrize("k", [1, 7, 100, 500])
-def test_search_equals_a_plain_sort(monkeypatch, k):
+def test_search_equals_a_plain_sort(monkeypatch, k, tmp_path):
     monkeypatch.setattr(retrieval, "_BLOCK_PASSAGES", 64)
     monkeypatch.setattr(retrieval, "_BLOCK_QUESTIONS", 5)
     random = np.random.default_rng(0)
     queries = random.integers(-2, 3, (17, 4)).astype(np.float32)  # integers: many exact ties
     passages = random.integers(-2, 3, (300, 4)).astype(np.float32)
-    run = QuietRun()
+    run = RecordedRun(tmp_path)
     found = retrieval.search(queries, passages, k, run.checkpoint)
     assert run.num_checkpoints == 4 * 5
     for query, (positions, scores) in zip(queries, found, strict=True):
@@ -126,23 +107,23 @@ def test_search_refuses_a_k_of_zero():
         retrieval.search(np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32), 0, lambda: None)
 
 
-def test_bm25_finds_by_words_and_nothing_without_a_shared_word():
+def test_bm25_finds_by_words_and_nothing_without_a_shared_word(tmp_path):
     corpus = corpus_of(p1="The cat sat.", p2="A dog, a DOG!", p3="Istanbul'da kedi", p4="")
     part = Part(
         SplitName.TEST,
         (example("q1", "dog", p2=1), example("q2", "KEDİ kedi?", p3=1), example("q3", "zebra", p1=1)),
         corpus,
     )
-    report = retrieval.evaluate_retrieval(retrieval.Bm25Retriever(), part, QuietRun())
+    report = retrieval.evaluate_retrieval(retrieval.Bm25Retriever(), part, RecordedRun(tmp_path))
     assert [detail["ids"] for detail in report.details] == [["p2"], ["p3"], []]
     assert report.columns["hit@1"].tolist() == [1, 1, 0]
     assert report.system == "BM25"
 
 
-def test_bm25_scores_by_the_formula():
+def test_bm25_scores_by_the_formula(tmp_path):
     corpus = corpus_of(p1="red apple", p2="red red car car", p3="blue sky today here")
     part = Part(SplitName.TEST, (example("q", "red", p2=1),), corpus)
-    report = retrieval.evaluate_retrieval(retrieval.Bm25Retriever(), part, QuietRun())
+    report = retrieval.evaluate_retrieval(retrieval.Bm25Retriever(), part, RecordedRun(tmp_path))
     idf, average = math.log(1 + (3 - 2 + 0.5) / (2 + 0.5)), 10 / 3
 
     def weight(frequency: int, length: int) -> float:

@@ -20,7 +20,7 @@ from finetune_core.workspace import comparisons as done
 from finetune_core.workspace import jobs, projects
 from tests import example_comparison
 from tests.example_comparison import RECIPE, Example, WordEmbedder
-from tests.training_fixtures import Trained, add_dataset, add_finished_run, tiny_split
+from tests.training_fixtures import RecordedRun, Trained, add_dataset, add_finished_run, tiny_split
 
 compared = example_comparison.compared
 words_recipe = example_comparison.words_recipe
@@ -49,10 +49,10 @@ def told(view: done.ComparisonView, position: int = 0) -> dict:
     return list(view.out_of_domain().values())[position]
 
 
-def test_a_gain_that_is_paid_for_elsewhere_says_so_beside_the_verdict(compared: Example) -> None:
+def test_a_gain_that_is_paid_for_elsewhere_says_so_beside_the_verdict(compared: Example, tmp_path: Path) -> None:
     view = run_compare(compared, foreign_choice())
     found, part = told(view), example_comparison.foreign_split().test
-    step = out_of_domain.Portion(SilentRun(), 0, 1)
+    step = out_of_domain.Portion(RecordedRun(tmp_path), 0, 1)
     base, tuned = (
         RECIPE.evaluate(RECIPE.systems(None, model, step)[name], part, None, step)
         for name, model in (("base", None), ("tuned", WordEmbedder((1.0, 1.0, 1.0, 0.5))))
@@ -65,14 +65,6 @@ def test_a_gain_that_is_paid_for_elsewhere_says_so_beside_the_verdict(compared: 
     assert view.result["verdict"]["caveats"][0] == f"It pays for the gain elsewhere. {found['sentence']}"
     assert "far of Far, 40 questions" in found["sentence"]
     assert found["lost"]
-
-
-class SilentRun:
-    workdir = cache = Path()
-    seed = 0
-
-    def progress(self, *_: object) -> None: ...
-    def checkpoint(self) -> None: ...
 
 
 def test_a_shared_base_is_scored_once_and_each_model_has_its_own_answer(
