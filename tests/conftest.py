@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine
 
-from finetune_core.errors import StorageError
-from finetune_core.jobs import supervisor
 from finetune_core.storage import database, migrations
 from tests.cohere_fixtures import trained_cohere  # noqa: F401  a fixture for every test
+from tests.dashboard_server import end_detached
 from tests.demonstration_data import (  # noqa: F401  fixtures for every test
     tiny_prompted_chat,
     trained_caller,
@@ -119,9 +118,8 @@ def home(home_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("finetune_core.settings.ENV_FILE", tmp_path / "no.env")
     monkeypatch.setenv("AYAR_HOME", str(home_folder))
     yield home_folder
-    if (home_folder / database.FILE_NAME).is_file():
-        with contextlib.suppress(StorageError):  # the test damaged it
-            supervisor.stop_workers()
+    if (home_folder / "worker.log").exists():  # else nobody started one
+        end_detached(home_folder)
     database._engine.cache_clear()
 
 

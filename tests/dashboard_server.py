@@ -51,11 +51,11 @@ def dashboard(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Da
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
-        _end_detached(home)
+        end_detached(home)
 
 
-def _end_detached(home: Path) -> None:
-    """End the worker that the dashboard may have started: it is known by its home, which no other process has."""
+def end_detached(home: Path) -> None:
+    """End the workers that were started for `home`, registered or not yet: no other process has that home."""
     for process in psutil.process_iter():
         try:
             if "finetune_core" in process.cmdline() and process.environ().get("AYAR_HOME") == str(home):

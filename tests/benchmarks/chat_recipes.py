@@ -14,7 +14,7 @@ answered lies in the folder `--work`, so that a run that was ended goes on where
 import argparse
 import json
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def print_gains(recipe: Recipe, shown: tuple[str, ...], base: Report, tuned: lis
         middle = sorted(gains, key=lambda gain: gain.difference)[len(gains) // 2]
         each = ", ".join(f"{gain.difference:+.3f}" for gain in gains)
         print(
-            f"{metric}: tuned - base {middle.difference:+.3f} [{middle.low:+.3f}, {middle.high:+.3f}], "
+            f"{metric}: {middle.difference:+.3f} [{middle.low:+.3f}, {middle.high:+.3f}], "
             f"n = {middle.num_rows} (trainings: {each})",
             flush=True,
         )
@@ -92,6 +92,7 @@ def print_gains(recipe: Recipe, shown: tuple[str, ...], base: Report, tuned: lis
 
 def main() -> None:
     """Measure the base, tune and measure as often as asked, print."""
+    started = time.perf_counter()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=list(BENCHMARKS))
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
@@ -117,25 +118,29 @@ def main() -> None:
     others = [name for name in recipe.systems(config, None, run) if name != "base"]
     untuned = {name: measured(recipe, name, splits[0], config, None, run) for name in ["base", *others]}
     tuned = [
-        tuned_report(recipe, split, config.model_copy(update={"seed": seed}), work / f"training-{seed}")
+        tuned_reports(recipe, split, config.model_copy(update={"seed": seed}), work / f"training-{seed}")
         for seed, split in enumerate(splits)
     ]
     print(f"\n| | {' | '.join(chosen.shown)} |\n|---|{'---|' * len(chosen.shown)}")
-    rows = {**untuned, **{f"tuned, {number}": report for number, report in enumerate(tuned)}}
+    rows = untuned | {f"{name}, {seed}": report for seed, each in enumerate(tuned) for name, report in each.items()}
     print("\n".join(row(recipe, chosen.shown, name, report) for name, report in rows.items()))
-    print_gains(recipe, chosen.shown, untuned["base"], tuned)
-    for said in tuned[0].details[:8]:
+    for name in tuned[0]:  # "tuned" against "base", "tuned with grammar" against "base with grammar"
+        before = name.replace("tuned", "base")
+        print(f"{name} - {before}")
+        print_gains(recipe, chosen.shown, untuned[before], [each[name] for each in tuned])
+    for said in tuned[0]["tuned"].details[:8]:
         print(json.dumps(said, ensure_ascii=False)[:400])
+    print(f"{time.perf_counter() - started:.0f} s in all")
 
 
-def tuned_report(recipe: Recipe, split: Split[Any], config: Any, folder: Path) -> Report:
-    """Tune with the seed of `config`, and measure."""
+def tuned_reports(recipe: Recipe, split: Split[Any], config: Any, folder: Path) -> dict[str, Report]:
+    """Tune with the seed of `config`, and measure the tuned model in each way it can be asked."""
     run, started = RecordedRun(folder, seed=config.seed), time.perf_counter()
     model = recipe.train(split, config, run)
     losses = run.metrics.get("validation_loss")
     print(f"training {config.seed}: {time.perf_counter() - started:.0f} s, {losses}, {model.facts}", flush=True)
-    report = measured(recipe, "tuned", split, config, model, run)
-    return replace(report, system=f"tuned, {config.seed}")
+    names = [name for name in recipe.systems(config, model, run) if name.startswith("tuned")]
+    return {name: measured(recipe, name, split, config, model, run) for name in names}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, expect, sync_playwright
 
 from tests import filled_project
 from tests.dashboard_server import Dashboard, dashboard
@@ -73,45 +73,71 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def windows(chromium: Browser) -> Iterator[dict[tuple[int, int, bool], BrowserContext]]:
-    """A window of each size and colour that tests asked for; like a person's, it has read the dashboard's scripts once."""
-    opened: dict[tuple[int, int, bool], BrowserContext] = {}
+@dataclass
+class Window:
+    """A window of one size and colour: like a person's, it has read the dashboard's scripts once, and its tabs are used again."""
+
+    context: BrowserContext
+    idle: list[Page] = field(default_factory=list)
+
+    def tab(self) -> Page:
+        """An empty tab."""
+        return self.idle.pop() if self.idle else self.context.new_page()
+
+    def take_back(self, page: Page) -> None:
+        """Keep the tab for another test, at a place of the same site: elsewhere, a new process would read the scripts again."""
+        try:
+            page.goto(f"{page.evaluate('location.origin')}/_stcore/health")
+        except Error:  # its server has ended
+            page.close()
+        else:
+            self.idle.append(page)
+
+
+@pytest.fixture(scope="session")
+def windows(chromium: Browser) -> Iterator[dict[tuple[int, int, bool], Window]]:
+    """A window of each size and colour that tests asked for."""
+    opened: dict[tuple[int, int, bool], Window] = {}
     yield opened
     for window in opened.values():
-        window.close()
+        window.context.close()
 
 
 @pytest.fixture
-def open_tab(chromium: Browser, windows: dict[tuple[int, int, bool], BrowserContext]) -> Iterator[Callable[..., Page]]:
+def open_tab(chromium: Browser, windows: dict[tuple[int, int, bool], Window]) -> Iterator[Callable[..., Page]]:
     """`open_tab(url, width=1366, dark=False)`: a tab of its own; errors and foreign requests fail the test at its end.
 
     With `watched=False` errors are allowed, for a page whose server is about to die. What a page keeps in the browser is gone
     with the test.
     """
-    watch, tabs = Watch(), []
+    watch, tabs = Watch(), list[tuple[Window, Page, dict[str, Callable[..., None]]]]()
 
     def open_one(url: str, *, width: int = 1366, height: int = 900, dark: bool = False, watched: bool = True) -> Page:
         look = (width, height, dark)
         if look not in windows:
             scheme = "dark" if dark else "light"
-            windows[look] = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-            windows[look].set_default_timeout(120_000)
-        page = windows[look].new_page()
-        tabs.append(page)
+            windows[look] = Window(
+                chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            )
+            windows[look].context.set_default_timeout(120_000)
+        page, listeners = windows[look].tab(), {"request": watch.on_request}
         if watched:
-            page.on("console", watch.on_console)
-            page.on("pageerror", lambda error: watch.errors.append(str(error)))
-        page.on("request", watch.on_request)
+            listeners |= {"console": watch.on_console, "pageerror": lambda error: watch.errors.append(str(error))}
+        for event, listener in listeners.items():
+            page.on(event, listener)
+        tabs.append((windows[look], page, listeners))
         page.goto(url)
         settle(page)
         return page
 
     yield open_one
-    for page in tabs:
+    for window, page, listeners in tabs:
         if not page.is_closed():
             page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
-            page.close()
+            for event, listener in listeners.items():
+                page.remove_listener(event, listener)
+            window.take_back(page)
+        window.context.clear_cookies()
     assert not watch.foreign, "the page asked other hosts"
     assert not watch.errors, "errors in the browser's console"
 

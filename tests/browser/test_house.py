@@ -24,6 +24,7 @@ def test_the_first_deep_link_after_a_start_goes_through_the_shell(tmp_path: Path
         expect(page.get_by_role("heading", name="Settings")).to_be_visible()
         expect(page.get_by_role("button", name="New project")).to_be_visible()
         expect(page).to_have_title(re.compile("Settings|Ayar"))
+        page.close()  # before its server goes
 
 
 @pytest.mark.parametrize("name", PAGES)

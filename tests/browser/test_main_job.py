@@ -33,6 +33,7 @@ def test_from_documents_to_a_proven_model(tmp_path: Path, open_tab: OpenTab) -> 
         read_the_verdict(page)
         ask_both(page)
         take_the_model_away(page, tmp_path / "model")
+        page.close()  # before its server goes
 
 
 def go_to(page: Page, name: str) -> None:
@@ -70,6 +71,7 @@ def add_documents(page: Page, files: list[Path]) -> None:
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(files)
     page.get_by_role("button", name="Add to the corpus").click()
     expect(page.get_by_text("11 files read, 1 refused.")).to_be_visible(timeout=SLOW_MS)
+    settle(page)
     screenshot(page, "main-03-corpus-read")
 
 
@@ -82,6 +84,7 @@ def write_questions(page: Page) -> None:
     page.get_by_role("button", name="Write 33 questions").click()
     expect(badge(page, "Done")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text(re.compile(r"\d+ wait for review"))).to_be_visible()
+    settle(page)
     screenshot(page, "main-05-written")
 
 

@@ -38,16 +38,20 @@ assert "finetune_core" not in sys.modules
 """
 
 
-@pytest.fixture(scope="module", params=["head", "choices"])
-def routed(request: pytest.FixtureRequest, trained_router: Trained, tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="module")
+def tuned_by_choices(trained_router: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same queries, learned by the other method."""
+    recipe, run = recipes.get("router"), RecordedRun(tmp_path_factory.mktemp("choices"), seed=1)
+    settings = {"method": "choices", "epochs": 4, "learning_rate": 3e-4, "batch_size": 4}
+    config = recipe.config(**TINY_ROUTING_CONFIG | settings)
+    return Trained(run, trained_router.split, config, recipe.train(trained_router.split, config, run))
+
+
+@pytest.fixture(params=["trained_router", "tuned_by_choices"])
+def routed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """(the recipe's model, its config, its run, the exported folder under a name that is awkward in code)."""
-    recipe, run = recipes.get("router"), trained_router.run
-    config, model = trained_router.config, trained_router.model
-    if request.param == "choices":
-        run = RecordedRun(tmp_path_factory.mktemp("choices"), seed=1)
-        settings = {"method": "choices", "epochs": 4, "learning_rate": 3e-4, "batch_size": 4}
-        config = recipe.config(**TINY_ROUTING_CONFIG | settings)
-        model = recipe.train(trained_router.split, config, run)
+    recipe, trained = recipes.get("router"), request.getfixturevalue(request.param)
+    model, config, run = trained.model, trained.config, trained.run
     artefact, target = tmp_path_factory.mktemp("artefact"), tmp_path_factory.mktemp("o'ut") / 'my "router"'
     target.mkdir()
     recipe.save(model, artefact)

@@ -25,7 +25,8 @@ SETTINGS = {"embedding": {"max_tokens": 32}, "cross_encoder": {"retriever_max_to
 
 
 @pytest.fixture
-def project() -> str:
+def project(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("finetune_core.jobs.supervisor.ensure_worker", lambda: None)  # its jobs run here, in turn
     if not is_bundled_installed():
         pytest.skip("the bundled embedder is not installed")
     return projects.create("Mining").id

@@ -29,7 +29,7 @@ def project_id() -> Iterator[str]:
 
 
 def test_a_crash_is_told_and_the_next_question_starts_it_again(project_id: str) -> None:
-    playground.answer(project_id, ["base"], "apples")
+    serving_client.call("release", model_id="none")  # starts it
     address = serving_client.living()
     assert address is not None
     psutil.Process(address.pid).suspend()  # it accepts the question, and dies before it answers
