@@ -43,6 +43,7 @@ SHARED_TRAININGS = ("trained", "tuned_chat")
 """How the names of fixtures begin that hold a training made once in each process."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a file stay in one process, and all files that share trainings in the same, so that each is made once."""
     sharing = {

@@ -54,6 +54,7 @@ def test_a_custom_reranker_is_made_and_compared(
         until(page, "[...document.querySelectorAll('.legendtext')].some(one => one.textContent === 'stock')")
         screenshot(page, "cohere-04-verdict")
         assert (len(account.datasets), len(account.models)) == (1, 1)
+        page.close()  # before its server goes
 
 
 def add_the_provider(page: Page, url: str) -> None:

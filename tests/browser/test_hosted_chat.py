@@ -56,6 +56,7 @@ def test_a_chat_model_is_tuned_at_a_service_and_asked(
         expect(page.get_by_text(f"ft:{BASE}:ftjob-1").first).to_be_visible()
         pictures(page, "hosted-05-model")
         assert (len(account.jobs), len(account.files)) == (1, 1)
+        page.close()  # before its server goes
     (spent,) = providers.spent()
     assert spent.spend.cost_usd == pytest.approx(0.003), "a thousand tokens at three dollars a million"
 
