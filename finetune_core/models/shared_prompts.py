@@ -42,14 +42,14 @@ def can_read_once(model: Any) -> bool:
     return kinds == {"full_attention"} and not (model.training and model.is_activation_checkpointing)
 
 
-def read_once(model: Any, shared_P: "torch.Tensor", num_rows: int) -> Any:
-    """A cache with keys and values of the tokens (P,) that `num_rows` rows begin with, once for each row.
+def read_once(model: Any, shared_P: "torch.Tensor", num_rows: int, cache: Any = None) -> Any:
+    """`cache` with keys and values of the tokens (P,) that `num_rows` rows begin with, once for each row.
 
-    Gradients flow through it unless they are switched off.
+    Without one given it is one that gradients flow through.
     """
     from transformers import DynamicCache
 
-    cache = DynamicCache(config=model.config)
+    cache = DynamicCache(config=model.config) if cache is None else cache
     model(input_ids=shared_P[None], past_key_values=cache, use_cache=True, logits_to_keep=1)
     cache.batch_repeat_interleave(num_rows)
     return cache

@@ -89,6 +89,10 @@ class GrammarMask:
         self._is_first = False
         return logits_BV
 
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows alone."""
+        self._matchers = [self._matchers[row] for row in rows]
+
 
 def matcher(tokenizer: Any, grammar: str) -> Any:
     """What follows an answer through `grammar`. Raises RequestRefusedError for one that cannot be followed."""

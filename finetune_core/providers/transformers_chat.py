@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finetune_core.errors import ProviderError
-from finetune_core.models.shared_prompts import can_read_once, cheapest_order, read_once, shared_tokens
+from finetune_core.models.shared_prompts import cheapest_order, shared_tokens
 from finetune_core.providers import grammar
 from finetune_core.providers.chat import Checkpoint, Message, OnText, Reply, Request, RequestRefusedError, Tool
 from finetune_core.providers.chat_model import (
@@ -295,7 +295,8 @@ def _generate(
     shared: _SharedModel, batch: Sequence[_Prompt], temperature: float, seed: int, growing: _Growing | None = None
 ) -> list[Reply]:
     import torch
-    from transformers import GenerationConfig
+
+    from finetune_core.models.batch_answers import batch_answers
 
     pad = shared.tokenizer.pad_token_id
     num_shared = shared_tokens([prompt.token_ids for prompt in batch])
@@ -307,40 +308,30 @@ def _generate(
     for row, prompt in enumerate(batch):  # padded between what all share and their own
         own = torch.tensor(prompt.token_ids[num_shared:])
         ids_BT[row, width - len(own) :], mask_BT[row, width - len(own) :] = own, 1
-    limits_B = torch.tensor([width + prompt.num_new for prompt in batch], device=shared.model.device)
     grammars = [prompt.grammar for prompt in batch]
-    masks = [grammar.GrammarMask(shared.grammar_tokenizer, grammars, shared.stop_ids)] if any(grammars) else []
     sampling = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
-    config = GenerationConfig(  # type: ignore[no-untyped-call]
-        max_new_tokens=max(prompt.num_new for prompt in batch),
-        eos_token_id=shared.stop_ids,
-        pad_token_id=pad,
-        **sampling,
-    )
     started = time.perf_counter()
     with torch.inference_mode(), torch.random.fork_rng():
         torch.manual_seed(seed)
-        read: dict[str, Any] = {}
-        if num_shared and can_read_once(shared.model):
-            shared_P = ids_BT[0, :num_shared].to(shared.model.device)
-            read = {"past_key_values": read_once(shared.model, shared_P, len(batch))}
-        made_BT = shared.model.generate(
+        made = batch_answers(
+            shared.model,
             ids_BT.to(shared.model.device),
-            attention_mask=mask_BT.to(shared.model.device),
-            generation_config=config,
-            logits_processor=masks,
-            stopping_criteria=[lambda ids, _scores, **_: ids.shape[1] >= limits_B],
+            mask_BT.to(shared.model.device),
+            num_shared,
+            [prompt.num_new for prompt in batch],
+            mask=grammar.GrammarMask(shared.grammar_tokenizer, grammars, shared.stop_ids) if any(grammars) else None,
             streamer=growing,
-            **read,
+            eos_token_id=shared.stop_ids,
+            pad_token_id=pad,
+            **sampling,
         )
     seconds = (time.perf_counter() - started) / len(batch)
-    return [_reply(shared, prompt, made_BT[row, width:].tolist(), seconds) for row, prompt in enumerate(batch)]
+    return [_reply(shared, prompt, tokens, seconds) for prompt, tokens in zip(batch, made, strict=True)]
 
 
 def _reply(shared: _SharedModel, prompt: _Prompt, token_ids: list[int], seconds: float) -> Reply:
-    made = token_ids[: prompt.num_new]
-    said, calls = parsed(_text(shared, prompt, made), prompt.request.tools)
-    num_made = min(_end(shared, made) + 1, len(made))
+    said, calls = parsed(_text(shared, prompt, token_ids), prompt.request.tools)
+    num_made = min(_end(shared, token_ids) + 1, len(token_ids))
     return Reply(said.strip(), len(prompt.token_ids), num_made, calls, seconds)
 
 

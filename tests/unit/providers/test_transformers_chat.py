@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from finetune_core.errors import JobCancelled, ProviderError
+from finetune_core.models import batch_answers
 from finetune_core.providers import transformers_chat
 from finetune_core.providers.chat import BatchChat, Call, Reply, Request, RequestRefusedError
 from finetune_core.providers.chat_template import parsed
@@ -56,10 +57,8 @@ def test_instructions_that_all_requests_begin_with_are_read_once_and_change_no_a
     tuned_chat: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
-    original = transformers_chat.read_once
-    monkeypatch.setattr(
-        transformers_chat, "read_once", lambda *given: read.append(len(given[1])) or original(*given)
-    )  # fmt: skip
+    original = batch_answers.read_once
+    monkeypatch.setattr(batch_answers, "read_once", lambda *given: read.append(len(given[1])) or original(*given))
     system = {"role": "system", "content": "What is zorble? What is theta? What is beta? Say what it is and be brief."}
     texts = ["What is zorble?", "x", "What is theta? Tell me, what is theta, and what is it not?"]
     requests = [Request((system, *asking(text).messages), max_tokens=8) for text in texts]
