@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from components.charts import series_colours, show_chart
+from components.charts import colour, series_colours, show_chart
 from components.text import plain, t
 from finetune_core.workspace.comparisons import ComparisonView, signed
 
@@ -74,12 +74,12 @@ def _size_mb(system: dict[str, Any]) -> float | None:
 def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
     from plotly import graph_objects as go
 
-    figure = go.Figure()
-    deployable = [each for each in view.result["systems"] if not each["facts"].get("is_no_system")]
-    for system, hue in zip(deployable, itertools.cycle(series_colours()), strict=False):
+    figure, hues = go.Figure(), _hues(view)
+    for system in view.result["systems"]:
         value, x = system["metrics"][view.result["headline"]], cost(system)
-        if value["value"] is None or x is None:
+        if system["facts"].get("is_no_system") or value["value"] is None or x is None:
             continue
+        hue = hues[system["key"]]
         is_choice = system["key"] == view.result["frontier"]["choice"]
         name = html.escape(system["name"])
         figure.add_scatter(
@@ -98,6 +98,14 @@ def _scatter(view: ComparisonView, metric: str, cost: Any, title: str) -> Any:
     figure.update_xaxes(title=title, rangemode="tozero")
     figure.update_yaxes(title=metric, tickformat=".2f")
     return figure
+
+
+def _hues(view: ComparisonView) -> dict[str, str]:
+    """The colour of each system by its key: candidate and base as in the charts before, the others in turn."""
+    candidate = view.tuned[0]["key"]
+    own = {candidate: colour("tuned"), view.difference(candidate)["against"]: colour("base")}
+    others = itertools.cycle(hue for hue in series_colours() if hue not in own.values())
+    return {each["key"]: own.get(each["key"]) or next(others) for each in view.result["systems"]}
 
 
 def _signed(value: float) -> str:

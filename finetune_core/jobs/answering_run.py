@@ -1,19 +1,15 @@
 """What a question in the Playground is answered in: the project's models and services, without a job."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from finetune_core.jobs.project_resources import ProjectResources
+from finetune_core.jobs.serving_client import OnProgress
 from finetune_core.providers.chat import OnText
 from finetune_core.storage import database
 
 TELL_S, SAY_S = 0.5, 0.1
-Tell = Callable[[float, str], None]
-"""Is told of the share done (0 to 1) and what is being done. From any thread; raises where nobody listens any more."""
-Say = Callable[[str, str], None]
-"""Is told of a contender's id and all that it has said so far; else as `Tell`."""
 
 
 class AnsweringRun(ProjectResources):
@@ -21,7 +17,7 @@ class AnsweringRun(ProjectResources):
 
     seed = 0
 
-    def __init__(self, project_id: str, tell: Tell, say: OnText | None = None) -> None:
+    def __init__(self, project_id: str, tell: OnProgress, say: OnText | None = None) -> None:
         super().__init__(project_id)
         self._tell, self._told_at, self._shown = tell, time.monotonic(), (0.0, "")
         self._say, self._said_at = say, 0.0

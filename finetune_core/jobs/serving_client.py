@@ -26,9 +26,9 @@ from finetune_core.storage import database
 START_TIMEOUT_S = 60.0  # two seconds as a rule; a machine that trains may take longer
 SILENCE_TIMEOUT_S = 120.0  # the process says something every few seconds while it works
 OnProgress = Callable[[float, str], None]
-"""Is told of the share done (0 to 1) and what is being done."""
+"""Is told of the share done (0 to 1) and what is being done. From any thread; raises where nobody listens any more."""
 OnSaid = Callable[[str, str], None]
-"""Is told of a contender's id and all that it has said so far."""
+"""Is told of a contender's id and all that it has said so far; else as `OnProgress`."""
 
 
 @dataclass(frozen=True, slots=True)

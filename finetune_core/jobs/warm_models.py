@@ -20,7 +20,8 @@ from sqlalchemy import Connection, case, func, select
 from finetune_core.errors import ArtefactError, CorpusError
 from finetune_core.evaluation.reranking import RerankedRetriever
 from finetune_core.evaluation.routing import RoutingAnswer
-from finetune_core.jobs.answering_run import TELL_S, AnsweringRun, Say, Tell
+from finetune_core.jobs.answering_run import TELL_S, AnsweringRun
+from finetune_core.jobs.serving_client import OnProgress, OnSaid
 from finetune_core.jobs.states import JobState
 from finetune_core.jobs.warm_answers import answered
 from finetune_core.records import Corpus, Labelled
@@ -166,7 +167,12 @@ class WarmModels:
                     embedder.encode_queries(["?"])
 
     def answer(
-        self, project_id: str, contender_ids: Sequence[str], request: dict[str, Any], tell: Tell, say: Say | None = None
+        self,
+        project_id: str,
+        contender_ids: Sequence[str],
+        request: dict[str, Any],
+        tell: OnProgress,
+        say: OnSaid | None = None,
     ) -> list[dict[str, Any]]:
         """What each contender answers, as `{id, name, seconds, num_searched, passages, route}`.
 

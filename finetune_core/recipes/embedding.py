@@ -22,7 +22,7 @@ from finetune_core.providers.vector_cache import CachedEmbedder
 from finetune_core.recipe import Estimate, Machine, Outline, Recipe, Report, Resources, Run
 from finetune_core.records import Corpus, Part, QueryPassages, Split
 from finetune_core.training import estimates
-from finetune_core.training.contrastive import base_embedder, train_embedder
+from finetune_core.training.contrastive import base_embedder, prefixes, train_embedder
 from finetune_core.training.embedding_config import EmbeddingConfig
 from finetune_core.wording import counted
 
@@ -50,8 +50,6 @@ class EmbeddingModel:
 
 def train(split: Split[QueryPassages], config: EmbeddingConfig, run: Run) -> EmbeddingModel:
     """Tune; see `training.contrastive.train_embedder`."""
-    from finetune_core.training.contrastive import prefixes
-
     trained = train_embedder(split, config, run)
     return EmbeddingModel(trained.folder, *prefixes(config), config.max_tokens, trained.facts)
 
