@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,7 @@ class OpenAIChat:
         self._num_parallel, self._on_paid = num_parallel, on_paid
         self._dialect, self._lock = Dialect(), threading.Lock()
         self._client = openai.OpenAI(base_url=base_url, api_key=key or "none", timeout=timeout_s, max_retries=0)
+        weakref.finalize(self, self._client.close)  # for whoever forgets
 
     @property
     def name(self) -> str:

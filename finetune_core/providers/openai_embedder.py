@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,9 +61,11 @@ class OpenAIEmbedder:
     def _client(self) -> Any:
         import openai
 
-        return openai.OpenAI(
+        client = openai.OpenAI(
             base_url=self.base_url, api_key=self._key or "none", timeout=self._timeout_s, max_retries=0
         )
+        weakref.finalize(self, client.close)  # nobody closes an embedder, and in a cycle its sockets might go first
+        return client
 
     def _encode(self, texts: Sequence[str], checkpoint: Checkpoint | None) -> Vectors:
         parts = []

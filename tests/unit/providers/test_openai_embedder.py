@@ -1,8 +1,10 @@
 """The OpenAI-compatible embedder against a loopback service that is held to the official API description."""
 
+import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,3 +78,12 @@ def test_a_setting_may_name_the_service_and_each_text_is_paid_for_once(
     assert [seen.body["input"] for seen in vendor.requests] == [["a b", "c"]]
     other = OpenAIEmbedder(vendor.url, "another", KEY)
     assert other.fingerprint != open_embedder("service:vendor", run).fingerprint
+
+
+def test_one_that_nobody_closed_lets_go_of_its_sockets(vendor: Vendor) -> None:
+    embedder: Any = OpenAIEmbedder(vendor.url, "embed-test", KEY)
+    embedder.encode_queries(["a"])
+    client, embedder.itself = embedder._client, embedder  # a cycle, as what a framework wraps becomes one
+    del embedder
+    gc.collect()
+    assert client.is_closed()
