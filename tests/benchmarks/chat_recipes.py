@@ -8,7 +8,8 @@
     python -m tests.benchmarks.chat_recipes spider --set base_model=FOLDER --train 2000 --test 332     # a larger model
 
 Each training draws its own examples and starts from its own numbers; all are tested on the same ones. What was learned and
-answered lies in the folder `--work`, so that a run that was ended goes on where it stood.
+answered lies in the folder `--work`, so that a run that was ended goes on where it stood. The times do not count the tuned
+model held to a grammar.
 """
 
 import argparse
