@@ -30,17 +30,17 @@ def batch_answers(
     limits: Sequence[int],
     *,
     mask: RowMask | None = None,
+    streamer: Any = None,
     **how: Any,
 ) -> list[list[int]]:
     """The tokens that follow each row of the prompts (B, T), at most as many as `limits` says, the ending one included.
 
-    All rows begin with the same `num_shared` tokens; they are read once. `mask_BT` is 0 where a row is padded. `how` goes to
-    the `GenerationConfig`, but for `streamer`, which is told of the tokens of a single row.
+    All rows begin with the same `num_shared` tokens; they are read once. `mask_BT` is 0 where a row is padded. `streamer`
+    is told of the tokens of a single row; `how` goes to the `GenerationConfig`.
     """
     from transformers import GenerationConfig
 
-    streamer, stop_ids = how.pop("streamer", None), set(how["eos_token_id"])
-    cache = _begun(model, ids_BT, num_shared)
+    cache, stop_ids = _begun(model, ids_BT, num_shared), set(how["eos_token_id"])
     made: list[list[int]] = [[] for _ in limits]
     going = list(range(len(limits)))
     while going:
@@ -54,8 +54,8 @@ def batch_answers(
             logits_processor=[mask] if mask else [],
             streamer=streamer,
         )
-        num_new = ids_BN.shape[1] - ids_BT.shape[1]
-        for row, new in zip(going, ids_BN[:, -num_new:].tolist(), strict=True):
+        new_BN = ids_BN[:, ids_BT.shape[1] :]
+        for row, new in zip(going, new_BN.tolist(), strict=True):
             made[row] = [*made[row], *new][: limits[row]]
         stays = [at for at, row in enumerate(going) if len(made[row]) < limits[row] and stop_ids.isdisjoint(made[row])]
         if len(stays) < len(going):
@@ -66,7 +66,7 @@ def batch_answers(
                 cache.batch_select_indices(places)
             if mask is not None:
                 mask.keep(stays)
-        ids_BT, mask_BT = ids_BN, torch.cat([mask_BT, mask_BT.new_ones(len(going), num_new)], dim=1)
+        ids_BT, mask_BT = ids_BN, torch.cat([mask_BT, mask_BT.new_ones(len(going), new_BN.shape[1])], dim=1)
     return made
 
 

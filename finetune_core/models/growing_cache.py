@@ -1,7 +1,6 @@
 """Keys and values of the tokens read so far, with room for more: a new token is written behind them.
 
-The cache that transformers makes by itself copies all of them for each new token, which takes a quarter of the time of
-answering in batches on a processor.
+The cache that transformers makes by itself copies all of them for each new token.
 """
 
 from typing import Any

@@ -1,5 +1,6 @@
 """What every client of an OpenAI-compatible service shares: bounded retries, and errors in the vendor's own words."""
 
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,15 @@ from finetune_core.providers.chat import Checkpoint, RequestRefusedError, redact
 
 if TYPE_CHECKING:
     import openai
+
+
+def client_of(owner: Any, base_url: str, key: str, timeout_s: float) -> "openai.OpenAI":
+    """A client that tries once, closed with its `owner` at the latest: in a cycle its sockets might be collected first."""
+    import openai
+
+    client = openai.OpenAI(base_url=base_url, api_key=key or "none", timeout=timeout_s, max_retries=0)
+    weakref.finalize(owner, client.close)
+    return client
 
 
 def retrying(max_attempts: int, checkpoint: Checkpoint | None) -> Callable[..., Any]:

@@ -3,7 +3,6 @@
 import json
 import re
 import threading
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -76,14 +75,11 @@ class OpenAIChat:
         max_attempts: int = retries.MAX_ATTEMPTS,
         on_paid: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
-        import openai
-
         self._base_url, self._model, self._key = base_url, model, key
         self._timeout_s, self._max_attempts = timeout_s, max_attempts
         self._num_parallel, self._on_paid = num_parallel, on_paid
         self._dialect, self._lock = Dialect(), threading.Lock()
-        self._client = openai.OpenAI(base_url=base_url, api_key=key or "none", timeout=timeout_s, max_retries=0)
-        weakref.finalize(self, self._client.close)  # for whoever forgets
+        self._client = openai_calls.client_of(self, base_url, key, timeout_s)
 
     @property
     def name(self) -> str:

@@ -1,6 +1,5 @@
 """The client of an OpenAI-compatible service for everything but answers: files, fine-tuning jobs, the list of models."""
 
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -28,12 +27,9 @@ class OpenAIClient:
         timeout_s: float = TIMEOUT_S,
         max_attempts: int = retries.MAX_ATTEMPTS,
     ) -> None:
-        import openai
-
         self.base_url, self._model, self._key = base_url, model, key
         self._timeout_s, self._max_attempts = timeout_s, max_attempts
-        self._client = openai.OpenAI(base_url=base_url, api_key=key or "none", timeout=timeout_s, max_retries=0)
-        weakref.finalize(self, self._client.close)  # for whoever forgets
+        self._client = openai_calls.client_of(self, base_url, key, timeout_s)
 
     def ask(self, call: "Callable[[openai.OpenAI], T]", checkpoint: Checkpoint | None = None) -> T:
         """What `call` returns, tried again while that may help.

@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,13 +58,7 @@ class OpenAIEmbedder:
 
     @functools.cached_property
     def _client(self) -> Any:
-        import openai
-
-        client = openai.OpenAI(
-            base_url=self.base_url, api_key=self._key or "none", timeout=self._timeout_s, max_retries=0
-        )
-        weakref.finalize(self, client.close)  # nobody closes an embedder, and in a cycle its sockets might go first
-        return client
+        return openai_calls.client_of(self, self.base_url, self._key, self._timeout_s)
 
     def _encode(self, texts: Sequence[str], checkpoint: Checkpoint | None) -> Vectors:
         parts = []
